@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What crosses the line between the kernel programs and user space: the keys
+ * and values of every pinned map.
+ *
+ * All addresses are 16 bytes in network order; IPv4 travels v4-mapped
+ * (::ffff:a.b.c.d), so one key type serves both families.
+ *
+ * Upgrade rule: append nothing, reorder nothing, resize nothing without
+ * raising BH_ABI. The daemon refuses pins of another BH_ABI in words.
+ */
+#ifndef BULKHEAD_ABI_H
+#define BULKHEAD_ABI_H
+
+#include <linux/types.h>
+
+#define BH_ABI 1
+
+#define BH_ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(type) == (size), #type " changed its size")
+
+/* Limits. Each is checked before a commit, never met by surprise. */
+#define BH_ENDPOINTS_MAX 1024	 /* endpoints on this node */
+#define BH_ENDPOINT_PROBE 8	 /* slots tried for one ifindex */
+#define BH_ENDPOINT_ADDRS 4	 /* addresses of one endpoint */
+#define BH_LOCALS_MAX 8192	 /* endpoint and node addresses on this node */
+#define BH_PEERS_MAX 262144	 /* addresses with a peer class of their own */
+#define BH_PREFIXES_MAX 16384	 /* prefixes with a peer class */
+#define BH_VERDICTS_MAX 262144	 /* (subject, peer) rows */
+#define BH_PORTS_MAX 65536	 /* port ranges over all lists */
+#define BH_PORT_LIST_MAX 4096	 /* port ranges in one list */
+#define BH_FLOWS_MAX 262144	 /* flow records */
+#define BH_FRAG_WAYS 64		 /* fragment records per endpoint */
+#define BH_EVENTS_BYTES (1 << 20)
+
+/* Map names (under 16 characters) and their pins under <bpffs>/bulkhead. */
+#define BH_MAP_CONFIG "bh_config"
+#define BH_MAP_ENDPOINTS "bh_endpoints"
+#define BH_MAP_LOCALS "bh_locals"
+#define BH_MAP_PEERS "bh_peers"
+#define BH_MAP_PREFIXES "bh_prefixes"
+#define BH_MAP_VERDICTS "bh_verdicts"
+#define BH_MAP_PORTS "bh_ports"
+#define BH_MAP_FLOWS "bh_flows"
+#define BH_MAP_FRAGS "bh_frags"
+#define BH_MAP_USAGE "bh_usage"
+#define BH_MAP_EVENTS "bh_events"
+#define BH_MAP_COUNTERS "bh_counters"
+
+#define BH_PROG_FROM_POD "bh_from_pod"
+#define BH_PROG_TO_POD "bh_to_pod"
+#define BH_PROG_SWEEP "bh_sweep"
+
+struct bh_addr {
+	union {
+		__u8 b[16];
+		__u32 w[4];
+	};
+};
+BH_ASSERT_SIZE(struct bh_addr, 16);
+
+/* Direction as NetworkPolicy says it: seen from the pod. */
+enum bh_direction {
+	BH_EGRESS = 0,
+	BH_INGRESS = 1,
+};
+
+enum bh_action {
+	BH_DENY = 0,
+	BH_ALLOW = 1,
+	BH_AUDIT = 2, /* allowed, and reported as what would have been dropped */
+};
+
+/* bh_config[0]. Written by the daemon, read by every program. */
+enum bh_config_flags {
+	BH_CONFIG_DROP_FRAGMENTS = 1 << 0,
+	BH_CONFIG_ALLOW_EXT_HEADERS = 1 << 1, /* IPv6 HBH, DestOpt, Routing but RH0/RH2 */
+	BH_CONFIG_ALLOW_ENCAP = 1 << 2,	      /* protocols 4, 41, 47 by port-less rules */
+	BH_CONFIG_KEEP_FLOWS = 1 << 3,	      /* R19's setting: live flows survive a policy change */
+};
+
+struct bh_config {
+	__u32 abi;	      /* BH_ABI */
+	__u32 flags;	      /* enum bh_config_flags */
+	__u32 hz;	      /* kernel ticks per second */
+	__u32 flow_quota;     /* flow records one endpoint may cause */
+	__u32 event_rate;     /* events per second and endpoint */
+	__u32 tcp_syn_s;      /* life of a flow that has seen no reply */
+	__u32 tcp_established_s;
+	__u32 tcp_closing_s;
+	__u32 udp_s;
+	__u32 other_s;	      /* ICMP echo and port-less protocols */
+	__u32 frag_s;
+	__be16 tunnel_port;   /* pods never send UDP to it on a node address; 0: none */
+	__u16 pad;
+};
+BH_ASSERT_SIZE(struct bh_config, 48);
+
+/*
+ * bh_endpoints[slot]: one pod interface. The slot is ifindex modulo
+ * BH_ENDPOINTS_MAX or one of the following BH_ENDPOINT_PROBE - 1 (wrapping);
+ * ifindex tells whose it is, 0 is free. The plugin claims a slot under a lock
+ * with flags without BH_EP_OPEN (closed: everything drops); the daemon opens
+ * it by policy; DEL zeroes it.
+ *
+ * The order of the fields carries meaning: the kernel copies a row 8 bytes at
+ * a time upwards. `egress` and `ingress` share one 8-byte word, so both flip
+ * together, and `revision` comes after them: a packet that reads the revision
+ * first can stamp new subjects with the old revision (judged once more, no
+ * harm), never old subjects with the new one.
+ */
+enum bh_endpoint_flags {
+	BH_EP_OPEN = 1 << 0,	   /* policy is in place; absent: drop all (CLOSED) */
+	BH_EP_ROUTED = 1 << 1,	   /* our own point-to-point veth: frames go to the host
+				    * side's MAC, local delivery may skip the stack */
+	BH_EP_TO_NODE = 1 << 2,	   /* R16: pod to its own node needs no rule */
+	BH_EP_GRACE = 1 << 3,	   /* attached to a pod that already talked */
+};
+
+struct bh_endpoint {
+	__u32 ifindex; /* host side of the veth; 0: free slot */
+	__u32 flags;   /* enum bh_endpoint_flags */
+	__u32 egress;  /* subject; 0: not isolated in this direction */
+	__u32 ingress;
+	__u32 revision; /* of this endpoint's policy; only grows, never 0 when open */
+	__u32 pad;
+	__u8 mac[6];	  /* the pod's */
+	__u8 host_mac[6]; /* of the host side */
+	__u32 pad2;
+	struct bh_addr addr[BH_ENDPOINT_ADDRS]; /* all zero: unused. fe80:: included */
+};
+BH_ASSERT_SIZE(struct bh_endpoint, 104);
+
+/* bh_locals: address -> who has it here. Written by the daemon; DEL removes. */
+#define BH_LOCAL_NODE 0xffffffffu
+struct bh_local {
+	__u32 slot; /* bh_endpoints index, or BH_LOCAL_NODE for the node's own */
+};
+BH_ASSERT_SIZE(struct bh_local, 4);
+
+/* bh_peers: struct bh_addr -> __u32 class. Asked first, exact.
+ * bh_prefixes: struct bh_prefix_key -> __u32 class. Asked when bh_peers misses.
+ * Class 0 (BH_PEER_ANY) is what neither knows: matched by no selector or block. */
+#define BH_PEER_ANY 0
+struct bh_prefix_key {
+	__u32 len; /* 0..128, over the v4-mapped form: an IPv4 /8 is 104 */
+	struct bh_addr addr;
+};
+BH_ASSERT_SIZE(struct bh_prefix_key, 20);
+
+/*
+ * bh_verdicts: (subject, peer class) -> port list. A present row is complete
+ * in itself. Absent: the row (subject, BH_PEER_ANY) counts; absent too: deny.
+ * Subject 0 means "not isolated" and is never looked up.
+ */
+struct bh_verdict_key {
+	__u32 subject;
+	__u32 peer;
+};
+BH_ASSERT_SIZE(struct bh_verdict_key, 8);
+
+struct bh_verdict {
+	__u32 first; /* index of the list's first entry in bh_ports */
+	__u16 count; /* entries, at most BH_PORT_LIST_MAX */
+	__u8 rest;   /* enum bh_action for what no entry covers, port-less protocols included */
+	__u8 pad;
+};
+BH_ASSERT_SIZE(struct bh_verdict, 8);
+
+/*
+ * bh_ports[i]: one range of a port list. Within a list entries are sorted by
+ * (proto, first) and disjoint, so a binary search decides. Lists are immutable
+ * while a row refers to them; their space is used again only after a grace
+ * period.
+ */
+struct bh_port {
+	__u16 first; /* host order, inclusive */
+	__u16 last;
+	__u8 proto;  /* IPPROTO_TCP, _UDP or _SCTP */
+	__u8 action; /* enum bh_action */
+	__u16 pad;
+};
+BH_ASSERT_SIZE(struct bh_port, 8);
+
+/*
+ * bh_flows: one record for both directions. The key is direction-free: the
+ * smaller (address, port), compared as bytes, is `lo`. ICMP echo uses the id as
+ * the requester's port and BH_ECHO_PORT as the other's; port-less protocols use
+ * 0 and 0. Created, judged again, expired and deleted only in the kernel.
+ */
+#define BH_ECHO_PORT 8 /* host order */
+struct bh_flow_key {
+	struct bh_addr lo;
+	struct bh_addr hi;
+	__be16 lo_port;
+	__be16 hi_port;
+	__u8 proto;
+	__u8 pad[3];
+};
+BH_ASSERT_SIZE(struct bh_flow_key, 40);
+
+enum bh_flow_state {
+	BH_FLOW_REPLIED = 1 << 0, /* both directions seen */
+	BH_FLOW_CLOSING = 1 << 1, /* FIN or RST seen: lives tcp_closing_s more */
+	BH_FLOW_OPENER_HI = 1 << 2, /* the `hi` end opened it */
+	BH_FLOW_AUDITED = 1 << 3, /* passes by BH_AUDIT */
+};
+
+/* ends[0] is lo's, ends[1] is hi's. ifindex 0: that end is not on this node. */
+struct bh_flow_end {
+	__u32 ifindex;
+	__u32 slot;
+	__u32 revision; /* of the endpoint when it judged this flow */
+};
+
+struct bh_flow {
+	struct bh_flow_end end[2];
+	__u64 expires; /* jiffies64 */
+	__u32 owner;   /* slot charged for this record */
+	__u32 owner_ifindex;
+	__u8 state;    /* enum bh_flow_state */
+	__u8 pad[7];
+};
+BH_ASSERT_SIZE(struct bh_flow, 48);
+
+/* bh_frags[slot * BH_FRAG_WAYS + hash]: made only by an allowed first fragment. */
+struct bh_frag {
+	struct bh_addr src;
+	struct bh_addr dst;
+	__u64 expires; /* jiffies64 */
+	__be32 id;
+	__be16 sport;
+	__be16 dport;
+	__u8 proto;
+	__u8 pad[7];
+};
+BH_ASSERT_SIZE(struct bh_frag, 56);
+
+/* bh_usage[slot]: what an endpoint has used of its quotas. Zeroed at claim. */
+struct bh_usage {
+	__u32 flows;	  /* records charged to it */
+	__u32 tokens;	  /* events it may still report in this second */
+	__u64 refilled;	  /* jiffies64 of the last refill */
+	__u64 emitted;	  /* events handed to the ring */
+	__u64 suppressed; /* over its rate */
+	__u64 lost;	  /* the ring was full */
+};
+BH_ASSERT_SIZE(struct bh_usage, 40);
+
+/* bh_events: one dropped or audited packet. Written by bpf/event.h, read by
+ * src/dataplane/ring.c. */
+struct bh_event {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 ifindex; /* the endpoint whose rule decided */
+	__u32 revision;
+	struct bh_addr src;
+	struct bh_addr dst;
+	__be16 sport;
+	__be16 dport;
+	__u8 proto;
+	__u8 direction; /* enum bh_direction: of the endpoint named by ifindex */
+	__u8 reason;	/* enum bh_reason */
+	__u8 action;	/* BH_DENY or BH_AUDIT */
+	__u8 tcp_flags;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u8 pad;
+	__u16 ethertype; /* host order; meaningful when no IP header was read */
+	__u16 length;	 /* of the frame */
+};
+BH_ASSERT_SIZE(struct bh_event, 64);
+
+/*
+ * bh_counters, per CPU: index from bh_counter_index(). Reason 0 (BH_PASS)
+ * counts what passed. For each endpoint and direction: packets seen = the sum
+ * over all reasons. Slot BH_ENDPOINTS_MAX collects packets on an interface
+ * that has no endpoint row.
+ */
+#define BH_REASONS_MAX 64
+#define BH_COUNTERS_MAX ((BH_ENDPOINTS_MAX + 1) * 2 * BH_REASONS_MAX)
+static inline __u32 bh_counter_index(__u32 slot, __u32 direction, __u32 reason)
+{
+	return (slot * 2 + direction) * BH_REASONS_MAX + reason;
+}
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two hooks of an endpoint: from_pod (tc ingress of the host side) and
+ * to_pod (tc egress). TCX links where the kernel has them, pinned under
+ * <root>/links; clsact filters with a fixed handle and priority otherwise. Found
+ * by trying. Other people's filters and links are left alone.
+ */
+#ifndef DATAPLANE_HOOK_H
+#define DATAPLANE_HOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum hook_kind { HOOK_NONE, HOOK_TCX, HOOK_CLSACT };
+
+/* Attaches both pinned programs to `ifindex`; attached already is success. On
+ * failure neither stays attached. BULKHEAD_HOOK=clsact in the environment of a
+ * test forces the old form. */
+int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err);
+
+/* Removes ours and their pins; nothing there is success, a vanished interface
+ * too. */
+int hook_detach(const char *root, uint32_t ifindex, struct err *err);
+
+/* 0 when both hooks run the programs pinned under root; -ENOENT naming the
+ * missing direction, -EPROTO when another program sits there. */
+int hook_check(const char *root, uint32_t ifindex, struct err *err);
+
+/* Puts the newly pinned programs into hooks already attached to ifindex,
+ * without a gap. -ENOENT if nothing is attached. */
+int hook_replace(const char *root, uint32_t ifindex, struct err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loads the programs, creates or reuses the pinned maps, pins. The daemon's node
+ * part only. */
+#ifndef DATAPLANE_LOADER_H
+#define DATAPLANE_LOADER_H
+
+#include "base/err.h"
+#include <bulkhead/abi.h>
+
+/* Fills the defaults: quotas, timeouts, hz as the kernel has it. */
+void loader_config_default(struct bh_config *ret_config);
+
+/* Checks what the kernel must have, one line naming the first missing feature
+ * (-ENOTSUP), before anything is changed. */
+int loader_probe(struct err *err);
+
+/* Creates the maps under root (or takes over the pinned ones; -EPROTO when their
+ * layout or BH_ABI differs), loads the programs, writes the configuration, pins
+ * the programs (atomically replacing older pins), and replaces the programs of
+ * every hook already attached, without a gap. bpffs must be mounted at or above
+ * root. */
+int loader_run(const char *root, const struct bh_config *config, struct err *err);
+
+/* Removes every pin: programs, maps, links. Endpoints become unprotected: for
+ * uninstall and tests. */
+int loader_unpin_all(const char *root, struct err *err);
+
+/* Pure check used by tests and status: verified instruction counts. */
+struct loader_prog_info { char name[16]; unsigned int insns_xlated, insns_verified; };
+
+#endif

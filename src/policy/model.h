@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a cluster says, as plain structs: pods, namespaces and policies after
+ * decoding and before compiling. src/kube fills them, src/policy reads them,
+ * anyone may print them.
+ *
+ * Absent and empty mean different things in NetworkPolicy, so the model keeps
+ * has_ flags. An invalid part (R23) is kept as `invalid`: it isolates what its
+ * policy selects and allows nothing.
+ *
+ * Every pointer is owned by the struct that holds it; _free takes null.
+ */
+#ifndef POLICY_MODEL_H
+#define POLICY_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+struct label {
+	char *key;
+	char *value;
+};
+
+struct labels {
+	struct label *v; /* sorted by key, keys unique */
+	size_t n;
+};
+
+enum selector_op { SELECTOR_IN, SELECTOR_NOT_IN, SELECTOR_EXISTS, SELECTOR_NOT_EXISTS };
+
+/* One requirement; a matchLabels entry is SELECTOR_IN with one value. */
+struct requirement {
+	char *key;
+	enum selector_op op;
+	char **values;
+	size_t n_values;
+};
+
+struct selector {
+	bool has;     /* absent differs from empty (R8) */
+	bool invalid; /* matches nothing */
+	struct requirement *v; /* all must hold; none: matches everything (R2) */
+	size_t n;
+};
+
+/* One item of from/to (R8). All has_ flags false: matches nothing. */
+struct peer {
+	bool invalid; /* matches nothing */
+	struct selector pods;	    /* podSelector */
+	struct selector namespaces; /* namespaceSelector */
+	bool has_block;
+	struct prefix block; /* ipBlock.cidr */
+	struct prefix *excepts;
+	size_t n_excepts;
+};
+
+/* One item of ports (R12, R14, R15). */
+struct port_match {
+	bool invalid;	/* matches nothing */
+	uint8_t proto;	/* IPPROTO_TCP, _UDP, _SCTP */
+	bool has_port;	/* absent: all ports of that protocol */
+	char *name;	/* named port; null: numeric */
+	uint16_t first; /* numeric, inclusive */
+	uint16_t last;
+};
+
+struct rule {
+	bool invalid;	/* an unknown field or kind inside: allows nothing (C11) */
+	struct peer *peers; /* none: anyone (R7), unless n_invalid parts made it so: see has_peers */
+	size_t n_peers;
+	bool has_peers; /* from/to present and not empty */
+	struct port_match *ports;
+	size_t n_ports;
+	bool has_ports; /* ports present and not empty */
+};
+
+struct netpol {
+	char *namespace;
+	char *name;
+	char *uid; /* may be empty */
+	struct selector pods;
+	bool isolates[2]; /* indexed by enum bh_direction (R3) */
+	struct rule *rules[2];
+	size_t n_rules[2];
+	bool audit; /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
+	char **problems; /* "spec.ingress[0].ports[1].port: ..." (R23); shown, never fatal */
+	size_t n_problems;
+};
+
+struct named_port {
+	char *name;
+	uint8_t proto;
+	uint16_t number;
+};
+
+struct pod {
+	char *namespace;
+	char *name;
+	char *uid;
+	char *node;	/* may be empty */
+	char *workload; /* "Deployment/frontend" when a template stands for the pod, or empty */
+	struct labels labels;
+	struct bh_addr *addrs; /* status.podIPs, both families (R10) */
+	size_t n_addrs;
+	bool host_network; /* never a subject, never matched (R10) */
+	bool finished;	   /* Succeeded or Failed (R22) */
+	struct named_port *ports; /* containers in order; restartable init containers too (R14) */
+	size_t n_ports;
+};
+
+enum posture { POSTURE_UNSET, POSTURE_STANDARD, POSTURE_DENY, POSTURE_AUDIT };
+
+struct namespace {
+	char *name;
+	struct labels labels; /* kubernetes.io/metadata.name always present (R9) */
+	enum posture posture; /* annotation bulkhead.dev/posture */
+	bool terminating;     /* R24 */
+};
+
+/* Cluster-wide settings that change what policies mean (SEMANTICS 1.4). */
+struct posture_config {
+	enum posture posture;	   /* never UNSET */
+	char **exempt_namespaces;  /* posture deny does not isolate here */
+	size_t n_exempt_namespaces;
+	bool allow_dns;		   /* under deny: every pod may reach the DNS pods on 53 UDP and TCP */
+	char *dns_namespace;	   /* "kube-system" */
+	struct selector dns_pods;  /* k8s-app=kube-dns */
+	bool deny_pod_to_node;	   /* under deny, pod to its own node needs a rule (default true there) */
+	bool forbid_policy_audit;  /* ignore bulkhead.dev/audit on policies */
+};
+
+/* Everything known, by value of pointers: the arrays belong to the holder of the
+ * world, usually the agent's store or a manifest reader. Any order. */
+struct world {
+	struct pod **pods;
+	size_t n_pods;
+	struct namespace **namespaces;
+	size_t n_namespaces;
+	struct netpol **netpols;
+	size_t n_netpols;
+	struct posture_config posture;
+};
+
+void labels_done(struct labels *labels);
+/* Adds or replaces one label, keeping order. 0 or -ENOMEM. */
+int labels_set(struct labels *labels, const char *key, const char *value);
+const char *labels_get(const struct labels *labels, const char *key); /* null: absent */
+
+void selector_done(struct selector *selector);
+/* R2: does the selector match? Absent and invalid selectors match nothing here;
+ * what absence means is the caller's rule. */
+bool selector_matches(const struct selector *selector, const struct labels *labels);
+
+struct netpol *netpol_free(struct netpol *netpol);
+struct pod *pod_free(struct pod *pod);
+struct namespace *namespace_free(struct namespace *ns);
+void posture_config_done(struct posture_config *config);
+/* Frees the objects and the arrays. */
+void world_done(struct world *world);
+
+const struct namespace *world_namespace(const struct world *world, const char *name);
+const struct pod *world_pod(const struct world *world, const char *namespace, const char *name);
+
+/* A namespace that no object describes still exists for its pods: it has only
+ * the name label (R9). The policy room treats a missing one that way. */
+
+#endif
