@@ -22,7 +22,7 @@ CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 $(WARN) $(SANITIZE)
 LDFLAGS += $(SANITIZE)
 
-ROOMS := base policy kube dataplane cni agent cli
+ROOMS := base policy report kube dataplane cni agent cli
 BINARIES := $(O)/bulkhead $(O)/bulkheadd $(O)/bulkheadctl
 BPF_OBJECT := $(O)/bulkhead.bpf.o
 
@@ -47,8 +47,8 @@ $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 libs = $(foreach r,$(1),$(O)/lib$(r).a)
 
 $(O)/bulkhead: $(O)/src/cni/main.o $(call libs,cni dataplane base)
-$(O)/bulkheadd: $(O)/src/agent/main.o $(call libs,agent kube policy dataplane base)
-$(O)/bulkheadctl: $(O)/src/cli/main.o $(call libs,cli kube policy base)
+$(O)/bulkheadd: $(O)/src/agent/main.o $(call libs,agent kube report policy dataplane base)
+$(O)/bulkheadctl: $(O)/src/cli/main.o $(call libs,cli kube report policy base)
 $(BINARIES):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_$(@F))
 
@@ -75,12 +75,38 @@ $(O)/.deps: Makefile
 	@sh tests/lib/packages.sh $(PACKAGES)
 	@touch $@
 
+# --- unit tests: tests/unit/<room>/test_x.c may link what its room may use
+ROOMS_base := base
+ROOMS_policy := policy base
+ROOMS_report := report policy base
+ROOMS_kube := kube policy base
+ROOMS_dataplane := dataplane base
+ROOMS_cni := cni dataplane base
+ROOMS_agent := agent kube report policy dataplane base
+ROOMS_cli := cli kube report policy base
+
+define unit
+UNIT_$(1) := $$(patsubst %.c,$(O)/%,$$(wildcard tests/unit/$(1)/test_*.c))
+$$(UNIT_$(1)): $(O)/%: $(O)/%.o $(O)/libtest.a $$(call libs,$$(ROOMS_$(1)))
+	$$(call say,LD,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka $(LIBS))
+UNITS += $$(UNIT_$(1))
+endef
+$(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
+
+# What tests share: builders, the oracle, the packet writer.
+$(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(O)/tests/%.o: CPPFLAGS += -Itests
+
+units: $(UNITS)
+
 clean: ## remove everything generated
 	rm -rf $(O)
 
 compdb: ## compile_commands.json for editors
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help deps clean compdb
+.PHONY: all help units deps clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

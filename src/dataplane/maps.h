@@ -7,6 +7,7 @@
 #include <bulkhead/plan.h>
 #include <bulkhead/reason.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
