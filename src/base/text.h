@@ -22,7 +22,7 @@ void text_addf(struct text *text, const char *fmt, ...) __attribute__((format(pr
 /* Hands the string over (caller frees); null if an append failed. */
 char *text_take(struct text *text);
 
-#define auto_text __attribute__((cleanup(text_done)))
+#define auto_text __attribute__((__cleanup__(text_done)))
 
 /* Writes `in` to `out` (terminated, cut if it does not fit) with everything
  * escaped that could steer a terminal or forge a line: C0, DEL, C1, invalid

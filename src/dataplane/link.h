@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interfaces, addresses, routes and neighbours through libnl. libnl's error
- * codes and objects stop here. Every function works in the network namespace
- * given by descriptor, -1 for the caller's own, and is done when it returns.
+ * codes and objects stop here; errors carry the kernel's own words where it
+ * gives any.
+ *
+ * Everything works through a struct link_ns: one netlink socket opened inside
+ * one network namespace. A process that only knows its own namespace opens one
+ * with -1; the plugin has a second one for the pod. Not for use by two threads
+ * at once.
  */
 #ifndef DATAPLANE_LINK_H
 #define DATAPLANE_LINK_H
@@ -13,53 +18,82 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 
-/* Routes and neighbours of ours carry this protocol number, so that repair and
- * cleanup know them. */
+/* Routes of ours carry this protocol number, so that repair and cleanup know
+ * them. */
 #define LINK_ROUTE_PROTO 0xbd
+#define LINK_ALIAS_MAX 256
+
+struct link_ns;
+/* netns is a descriptor that the handle does not own, -1: the caller's own. */
+int link_ns_open(int netns, struct link_ns **ret_ns, struct err *err);
+struct link_ns *link_ns_free(struct link_ns *ns);
+DEFINE_AUTO(struct link_ns, link_ns_free)
+#define auto_link_ns cleanup(link_ns_free_auto)
 
 struct link_info {
 	char name[IF_NAMESIZE];
+	char kind[16];		    /* "veth", ... or empty */
+	char alias[LINK_ALIAS_MAX]; /* or empty */
 	uint32_t ifindex;
 	uint32_t peer_ifindex; /* veth: the other side's ifindex, 0 otherwise */
+	uint32_t master;       /* the bridge or bond it is enslaved to, 0 otherwise */
 	uint32_t mtu;
 	uint8_t mac[6];
 	bool up;
-	char kind[16]; /* "veth", ... or empty */
 };
 
-int link_find(int netns, const char *name, struct link_info *ret_info, struct err *err); /* -ENODEV */
-int link_find_index(int netns, uint32_t ifindex, struct link_info *ret_info, struct err *err);
+int link_find(struct link_ns *ns, const char *name, struct link_info *ret_info, struct err *err); /* -ENODEV */
+int link_find_index(struct link_ns *ns, uint32_t ifindex, struct link_info *ret_info, struct err *err);
+/* All interfaces. Caller frees. */
+int link_list(struct link_ns *ns, struct link_info **ret_infos, size_t *ret_n, struct err *err);
 
-/* Creates a veth pair, both sides down: host side `host_name` here, the other
- * side born as pod_name inside `pod_netns`. mtu 0: the kernel's default. */
-int link_veth_create(const char *host_name, const char *pod_name, int pod_netns, uint32_t mtu,
-		     const uint8_t host_mac[6], const uint8_t pod_mac[6], struct err *err);
-int link_delete(int netns, uint32_t ifindex, struct err *err); /* gone is success */
-int link_set_up(int netns, uint32_t ifindex, bool up, struct err *err);
+struct link_side {
+	const char *name;
+	uint8_t mac[6];
+};
+/* Creates a veth pair, both sides down: `host` in ns, `pod` born inside pod_ns
+ * (moving one there later costs grace periods). mtu 0: the kernel's default.
+ * -EEXIST when either name is taken. */
+int link_veth_create(struct link_ns *ns, struct link_ns *pod_ns, const struct link_side *host,
+		     const struct link_side *pod, uint32_t mtu, struct err *err);
+int link_delete(struct link_ns *ns, uint32_t ifindex, struct err *err); /* gone is success */
+int link_set_up(struct link_ns *ns, uint32_t ifindex, bool up, struct err *err);
+int link_set_alias(struct link_ns *ns, uint32_t ifindex, const char *alias, struct err *err);
+
+/* Writes /proc/sys/net/<path> of the namespace ("ipv4/conf/eth0/accept_redirects");
+ * a value that is there already is not written again. -ENOENT: the kernel has
+ * no such knob. */
+int link_sysctl_set(struct link_ns *ns, const char *path, const char *value, struct err *err);
 
 /* len as in struct prefix (over the v4-mapped form). IPv6 without duplicate
  * address detection: a point-to-point link has no one to ask. */
-int link_addr_add(int netns, uint32_t ifindex, const struct bh_addr *addr, uint8_t len, struct err *err);
+int link_addr_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, uint8_t len,
+		  struct err *err);
+/* Addresses present on ifindex (0: on all links), loopback included. Caller frees. */
+int link_addrs(struct link_ns *ns, uint32_t ifindex, struct prefix **ret_addrs, size_t *ret_n,
+	       struct err *err);
+
+/* Permanent neighbour entry: never probed, never overwritten by the wire. */
+int link_neigh_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, const uint8_t mac[6],
+		   struct err *err);
 
 struct link_route {
 	struct prefix dst;
 	bool has_gateway;
 	struct bh_addr gateway;
 	uint32_t ifindex;
-	uint32_t mtu; /* 0: the link's */
-	bool onlink;  /* the gateway is reachable over ifindex whatever the addresses say */
+	bool onlink;	   /* the gateway is reachable over ifindex whatever the addresses say */
+	uint32_t mtu;	   /* 0: the link's */
+	uint32_t advmss;   /* 0: from the mtu */
+	uint32_t priority; /* 0: the kernel's default */
+	uint32_t table;	   /* 0: main */
 };
-int link_route_add(int netns, const struct link_route *route, struct err *err); /* replaces an equal one */
-int link_route_del(int netns, const struct link_route *route, struct err *err); /* gone is success */
-/* Permanent neighbour entry: never probed, never overwritten by the wire. */
-int link_neigh_add(int netns, uint32_t ifindex, const struct bh_addr *addr, const uint8_t mac[6],
-		   struct err *err);
-
-/* Addresses present on ifindex (0: on all links), loopback included. Caller frees. */
-int link_addrs(int netns, uint32_t ifindex, struct prefix **ret_addrs, size_t *ret_n, struct err *err);
-/* Does this exact route exist (destination, gateway, interface)? 1, 0 or -errno. */
-int link_route_exists(int netns, const struct link_route *route, struct err *err);
+int link_route_add(struct link_ns *ns, const struct link_route *route, struct err *err); /* replaces an equal one */
+int link_route_del(struct link_ns *ns, const struct link_route *route, struct err *err); /* gone is success */
+/* Does this exact route exist (destination, gateway, interface, table)? 1, 0 or -errno. */
+int link_route_exists(struct link_ns *ns, const struct link_route *route, struct err *err);
 
 #endif
