@@ -13,7 +13,9 @@
 
 #include "base/err.h"
 
-/* Parses exactly one JSON text of `len` bytes. -EBADMSG with the position. */
+/* Parses exactly one JSON text of `len` bytes (no terminator needed). NUL in a
+ * string is an error: C strings would be cut there. -EBADMSG, "line 3 column 7:
+ * what" where the text is at fault. */
 int json_parse(const char *text, size_t len, cJSON **ret_json, struct err *err);
 
 /* Member of an object, or null when `object` is no object, the key is absent or
@@ -31,6 +33,6 @@ static inline void json_free_auto(cJSON **json)
 {
 	cJSON_Delete(*json);
 }
-#define auto_json __attribute__((cleanup(json_free_auto)))
+#define auto_json __attribute__((__cleanup__(json_free_auto)))
 
 #endif

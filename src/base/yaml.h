@@ -24,7 +24,8 @@ void yaml_docs_done(struct yaml_docs *docs);
 int yaml_parse(const char *name, const char *text, size_t len, struct yaml_docs *ret_docs, struct err *err);
 
 /* Line (from 1) where `path` ("spec.ingress[0].ports") stands in the document
- * that begins at `line`, for error messages; `line` itself when not found. */
+ * that begins at `line`, for error messages: of the deepest part of the path
+ * that is there, `line` itself when nothing is. */
 unsigned int yaml_line_of(const char *text, size_t len, unsigned int line, const char *path);
 
 #endif
