@@ -57,7 +57,7 @@ $(O)/%.o: %.c | deps
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # --- the kernel room
-BPF_CFLAGS := -O2 -g -target bpf -std=gnu11 -Wall -Wextra -Wno-unused-function \
+BPF_CFLAGS = -O2 -g -target bpf -std=gnu11 -Wall -Wextra -Wno-unused-function \
 	-Iinclude -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
 
 $(BPF_OBJECT): bpf/bulkhead.bpf.c | deps
@@ -73,6 +73,11 @@ deps: $(O)/.deps
 $(O)/.deps: Makefile
 	@mkdir -p $(O)
 	@sh tests/lib/packages.sh $(PACKAGES)
+	@touch $@
+
+test-deps: $(O)/.test-deps
+$(O)/.test-deps: $(O)/.deps
+	@sh tests/lib/packages.sh $(TEST_PACKAGES)
 	@touch $@
 
 # --- unit tests: tests/unit/<room>/test_x.c may link what its room may use
@@ -99,14 +104,60 @@ $(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 
 $(O)/tests/%.o: CPPFLAGS += -Itests
 
+$(O)/tests/unit/%.o $(O)/tests/lib/%.o $(O)/tests/bpf/%.o: | test-deps
+
 units: $(UNITS)
+
+# --- tests of the kernel's programs: real maps, real programs, packets through them
+BPF_TESTS := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
+$(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dataplane base)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka $(LIBS))
+
+bpf-tests: $(BPF_TESTS)
+
+# --- traffic for tests, demo and bench
+TOOLS := $(O)/probe $(O)/traffic
+$(O)/probe: $(O)/tests/netns/probe.o
+$(O)/traffic: $(O)/tests/bench/traffic.o
+$(TOOLS):
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# --- the commands
+NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(wildcard tests/netns/*.sh))
+
+test: all units bpf-tests $(TOOLS) | test-deps ## everything, as root: units, cases three ways, real pods
+	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS)
+
+check: units | test-deps ## what needs no root
+	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS)
+
+asan: ## the whole test under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory O=$(O)/asan \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' test
+
+demo: all $(TOOLS) | test-deps ## zero trust in one screen, on real pods
+	@BUILD=$(O) tests/demo/demo.sh
+
+sizes: ## files past 600 lines and functions past 60
+	@tests/sizes.sh
+
+CNIBINDIR ?= /opt/cni/bin
+install: all ## to DESTDIR and PREFIX; the plugin to CNIBINDIR
+	install -D -m 0755 $(O)/bulkhead $(DESTDIR)$(CNIBINDIR)/bulkhead
+	install -D -m 0755 $(O)/bulkheadd $(DESTDIR)$(PREFIX)/sbin/bulkheadd
+	install -D -m 0755 $(O)/bulkheadctl $(DESTDIR)$(PREFIX)/bin/bulkheadctl
+	install -D -m 0644 deploy/bulkheadd.yaml $(DESTDIR)$(PREFIX)/share/doc/bulkhead/bulkheadd.yaml
+	install -D -m 0644 deploy/05-bulkhead.conflist $(DESTDIR)$(PREFIX)/share/doc/bulkhead/05-bulkhead.conflist
 
 clean: ## remove everything generated
 	rm -rf $(O)
 
+fmt: ## format what clang-format has a say in
+	clang-format -i $(wildcard src/*/*.[ch] bpf/*.[ch] include/bulkhead/*.h tests/*/*.[ch])
+
 compdb: ## compile_commands.json for editors
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units deps clean compdb
+.PHONY: all help units bpf-tests deps test-deps test check asan demo sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
