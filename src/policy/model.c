@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void strings_free(char **strings, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(strings[i]);
+	free(strings);
+}
+
+static void rule_done(struct rule *rule)
+{
+	for (size_t i = 0; i < rule->n_peers; i++) {
+		selector_done(&rule->peers[i].pods);
+		selector_done(&rule->peers[i].namespaces);
+		free(rule->peers[i].excepts);
+	}
+	for (size_t i = 0; i < rule->n_ports; i++)
+		free(rule->ports[i].name);
+	free(rule->peers);
+	free(rule->ports);
+}
+
+struct netpol *netpol_free(struct netpol *netpol)
+{
+	if (!netpol)
+		return NULL;
+	for (int direction = 0; direction < 2; direction++) {
+		for (size_t i = 0; i < netpol->n_rules[direction]; i++)
+			rule_done(&netpol->rules[direction][i]);
+		free(netpol->rules[direction]);
+	}
+	strings_free(netpol->problems, netpol->n_problems);
+	selector_done(&netpol->pods);
+	free(netpol->namespace);
+	free(netpol->name);
+	free(netpol->uid);
+	free(netpol);
+	return NULL;
+}
+
+struct pod *pod_free(struct pod *pod)
+{
+	if (!pod)
+		return NULL;
+	for (size_t i = 0; i < pod->n_ports; i++)
+		free(pod->ports[i].name);
+	free(pod->ports);
+	free(pod->addrs);
+	labels_done(&pod->labels);
+	free(pod->namespace);
+	free(pod->name);
+	free(pod->uid);
+	free(pod->node);
+	free(pod->workload);
+	free(pod);
+	return NULL;
+}
+
+struct namespace *namespace_free(struct namespace *ns)
+{
+	if (!ns)
+		return NULL;
+	labels_done(&ns->labels);
+	free(ns->name);
+	free(ns);
+	return NULL;
+}
+
+void posture_config_done(struct posture_config *config)
+{
+	strings_free(config->exempt_namespaces, config->n_exempt_namespaces);
+	free(config->dns_namespace);
+	selector_done(&config->dns_pods);
+	*config = (struct posture_config){ 0 };
+}
+
+void world_done(struct world *world)
+{
+	for (size_t i = 0; i < world->n_pods; i++)
+		pod_free(world->pods[i]);
+	for (size_t i = 0; i < world->n_namespaces; i++)
+		namespace_free(world->namespaces[i]);
+	for (size_t i = 0; i < world->n_netpols; i++)
+		netpol_free(world->netpols[i]);
+	free(world->pods);
+	free(world->namespaces);
+	free(world->netpols);
+	posture_config_done(&world->posture);
+	*world = (struct world){ 0 };
+}
+
+const struct namespace *world_namespace(const struct world *world, const char *name)
+{
+	for (size_t i = 0; i < world->n_namespaces; i++) {
+		if (strcmp(world->namespaces[i]->name, name) == 0)
+			return world->namespaces[i];
+	}
+	return NULL;
+}
+
+const struct pod *world_pod(const struct world *world, const char *namespace, const char *name)
+{
+	for (size_t i = 0; i < world->n_pods; i++) {
+		const struct pod *pod = world->pods[i];
+
+		if (strcmp(pod->name, name) == 0 && strcmp(pod->namespace, namespace) == 0)
+			return pod;
+	}
+	return NULL;
+}
