@@ -39,6 +39,7 @@
 #define BH_MAP_LOCALS "bh_locals"
 #define BH_MAP_PEERS "bh_peers"
 #define BH_MAP_PREFIXES "bh_prefixes"
+#define BH_MAP_PREFIX_LIST "bh_prefix_list"
 #define BH_MAP_VERDICTS "bh_verdicts"
 #define BH_MAP_PORTS "bh_ports"
 #define BH_MAP_FLOWS "bh_flows"
@@ -103,11 +104,11 @@ BH_ASSERT_SIZE(struct bh_config, 48);
  * with flags without BH_EP_OPEN (closed: everything drops); the daemon opens
  * it by policy; DEL zeroes it.
  *
- * The order of the fields carries meaning: the kernel copies a row 8 bytes at
- * a time upwards. `egress` and `ingress` share one 8-byte word, so both flip
- * together, and `revision` comes after them: a packet that reads the revision
- * first can stamp new subjects with the old revision (judged once more, no
- * harm), never old subjects with the new one.
+ * The array is mapped into user space and written there by ordered stores.
+ * `egress` and `ingress` share one 8-byte word, so both flip together, and
+ * `revision` is stored after them: a packet that reads the revision first can
+ * stamp new subjects with the old revision (judged once more, no harm), never
+ * old subjects with the new one.
  */
 enum bh_endpoint_flags {
 	BH_EP_OPEN = 1 << 0,	   /* policy is in place; absent: drop all (CLOSED) */
@@ -140,7 +141,10 @@ BH_ASSERT_SIZE(struct bh_local, 4);
 
 /* bh_peers: struct bh_addr -> __u32 class. Asked first, exact.
  * bh_prefixes: struct bh_prefix_key -> __u32 class. Asked when bh_peers misses.
- * Class 0 (BH_PEER_ANY) is what neither knows: matched by no selector or block. */
+ * Class 0 (BH_PEER_ANY) is what neither knows: matched by no selector or block.
+ * bh_prefix_list: the same rows as a plain hash, for user space only. Walking a
+ * trie writes out of bounds in kernels before 6.12 (THREATS C24), so a restart
+ * reads this list instead. Written before the trie, erased after it. */
 #define BH_PEER_ANY 0
 struct bh_prefix_key {
 	__u32 len; /* 0..128, over the v4-mapped form: an IPv4 /8 is 104 */
@@ -204,6 +208,7 @@ enum bh_flow_state {
 	BH_FLOW_CLOSING = 1 << 1, /* FIN or RST seen: lives tcp_closing_s more */
 	BH_FLOW_OPENER_HI = 1 << 2, /* the `hi` end opened it */
 	BH_FLOW_AUDITED = 1 << 3, /* passes by BH_AUDIT */
+	BH_FLOW_NODE = 1 << 4,	  /* the node itself opened it (R16): never judged */
 };
 
 /* ends[0] is lo's, ends[1] is hi's. ifindex 0: that end is not on this node. */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tables, as abi.h describes them. What packets create is preallocated; what
+ * policy fills grows with it. The arrays that user space writes by ordered
+ * stores are mappable.
+ */
+#ifndef BPF_MAPS_H
+#define BPF_MAPS_H
+
+#include "bpf/base.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bh_config);
+} bh_config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, BH_ENDPOINTS_MAX);
+	__type(key, __u32);
+	__type(value, struct bh_endpoint);
+} bh_endpoints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_LOCALS_MAX);
+	__type(key, struct bh_addr);
+	__type(value, struct bh_local);
+} bh_locals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_PEERS_MAX);
+	__type(key, struct bh_addr);
+	__type(value, __u32);
+} bh_peers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_PREFIXES_MAX);
+	__type(key, struct bh_prefix_key);
+	__type(value, __u32);
+} bh_prefixes SEC(".maps");
+
+/* No program reads it: see abi.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_PREFIXES_MAX);
+	__type(key, struct bh_prefix_key);
+	__type(value, __u32);
+} bh_prefix_list SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_VERDICTS_MAX);
+	__type(key, struct bh_verdict_key);
+	__type(value, struct bh_verdict);
+} bh_verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, BH_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, struct bh_port);
+} bh_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BH_FLOWS_MAX);
+	__type(key, struct bh_flow_key);
+	__type(value, struct bh_flow);
+} bh_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BH_ENDPOINTS_MAX * BH_FRAG_WAYS);
+	__type(key, __u32);
+	__type(value, struct bh_frag);
+} bh_frags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BH_ENDPOINTS_MAX);
+	__type(key, __u32);
+	__type(value, struct bh_usage);
+} bh_usage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, BH_EVENTS_BYTES);
+} bh_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BH_COUNTERS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} bh_counters SEC(".maps");
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Both forms behind one door: TCX where the kernel answers, clsact otherwise. */
+#include "dataplane/hook.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "dataplane/hook_room.h"
+#include "dataplane/pins.h"
+
+const struct hook_side hook_sides[HOOK_SIDES] = {
+	{ "from", BH_PROG_FROM_POD, BPF_TC_INGRESS, 46 },
+	{ "to", BH_PROG_TO_POD, BPF_TC_EGRESS, 47 },
+};
+
+static bool clsact_forced(void)
+{
+	const char *form = getenv("BULKHEAD_HOOK");
+
+	return form && strcmp(form, "clsact") == 0;
+}
+
+/* Errors that say "this kernel has no TCX", as opposed to "this attempt failed". */
+static bool tcx_missing(int r)
+{
+	return r == -EINVAL || r == -EOPNOTSUPP || r == -ENOTSUP;
+}
+
+static int side_attach(const char *root, uint32_t ifindex, const struct hook_side *side, enum hook_kind *ret_kind,
+		       struct err *err)
+{
+	auto_close int prog = pin_open_prog(root, side->prog, err);
+	int r;
+
+	if (prog < 0)
+		return prog;
+	if (!clsact_forced()) {
+		r = tcx_attach(root, ifindex, side, prog, err);
+		if (!tcx_missing(r)) {
+			*ret_kind = HOOK_TCX;
+			return r;
+		}
+	}
+	*ret_kind = HOOK_CLSACT;
+	return clsact_attach(ifindex, side, prog, err);
+}
+
+int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err)
+{
+	enum hook_kind kind = HOOK_NONE;
+
+	for (int i = 0; i < HOOK_SIDES; i++) {
+		int r = side_attach(root, ifindex, &hook_sides[i], &kind, err);
+
+		if (r < 0) {
+			hook_detach(root, ifindex, NULL);
+			return err_wrap(err, r, "attaching %s to interface %u", hook_sides[i].prog, ifindex);
+		}
+	}
+	if (ret_kind)
+		*ret_kind = kind;
+	return 0;
+}
+
+int hook_detach(const char *root, uint32_t ifindex, struct err *err)
+{
+	int first = 0;
+
+	for (int i = 0; i < HOOK_SIDES; i++) {
+		int r = tcx_detach(root, ifindex, &hook_sides[i], err);
+		int c = clsact_detach(ifindex, &hook_sides[i], r < 0 ? NULL : err);
+
+		if (first == 0)
+			first = r < 0 ? r : c;
+	}
+	return first;
+}
+
+static int side_check(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)
+{
+	auto_close int prog = pin_open_prog(root, side->prog, err);
+	uint32_t wanted, found;
+	int r;
+
+	if (prog < 0)
+		return prog;
+	r = prog_id(prog, &wanted, err);
+	if (r < 0)
+		return r;
+	r = tcx_query(root, ifindex, side, &found, NULL);
+	if (r == -ENOENT)
+		r = clsact_query(ifindex, side, &found, NULL);
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "%s is not attached to interface %u", side->prog, ifindex);
+	if (r < 0)
+		return err_set(err, -r, "asking for %s on interface %u: %s", side->prog, ifindex, strerror(-r));
+	if (found != wanted)
+		return err_set(err, EPROTO, "interface %u runs program %u, not the pinned %s (%u)", ifindex, found,
+			       side->prog, wanted);
+	return 0;
+}
+
+int hook_check(const char *root, uint32_t ifindex, struct err *err)
+{
+	for (int i = 0; i < HOOK_SIDES; i++) {
+		int r = side_check(root, ifindex, &hook_sides[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int side_replace(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)
+{
+	auto_close int prog = pin_open_prog(root, side->prog, err);
+	int r;
+
+	if (prog < 0)
+		return prog;
+	r = tcx_replace(root, ifindex, side, prog, err);
+	return r == -ENOENT ? clsact_replace(ifindex, side, prog, err) : r;
+}
+
+int hook_replace(const char *root, uint32_t ifindex, struct err *err)
+{
+	for (int i = 0; i < HOOK_SIDES; i++) {
+		int r = side_replace(root, ifindex, &hook_sides[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int prog_id(int prog_fd, uint32_t *ret_id, struct err *err)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) < 0)
+		return err_set(err, errno, "asking for a program's number: %s", strerror(errno));
+	*ret_id = info.id;
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two forms of a hook, as hook.c knows them. Answers are 0, -ENOENT for
+ * "nothing of ours there", or another negative errno. */
+#ifndef DATAPLANE_HOOK_ROOM_H
+#define DATAPLANE_HOOK_ROOM_H
+
+#include <bpf/libbpf.h>
+#include <bulkhead/abi.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum { HOOK_SIDES = 2 };
+
+struct hook_side {
+	const char *name; /* in the pin: <ifindex>-<name> */
+	const char *prog;
+	enum bpf_tc_attach_point point;
+	int attach_type; /* BPF_TCX_INGRESS and _EGRESS, younger than Debian 12's headers */
+};
+extern const struct hook_side hook_sides[HOOK_SIDES];
+
+int tcx_attach(const char *root, uint32_t ifindex, const struct hook_side *side, int prog, struct err *err);
+int tcx_detach(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err);
+int tcx_replace(const char *root, uint32_t ifindex, const struct hook_side *side, int prog, struct err *err);
+int tcx_query(const char *root, uint32_t ifindex, const struct hook_side *side, uint32_t *ret_prog_id,
+	      struct err *err);
+
+int clsact_attach(uint32_t ifindex, const struct hook_side *side, int prog, struct err *err);
+int clsact_detach(uint32_t ifindex, const struct hook_side *side, struct err *err);
+int clsact_replace(uint32_t ifindex, const struct hook_side *side, int prog, struct err *err);
+int clsact_query(uint32_t ifindex, const struct hook_side *side, uint32_t *ret_prog_id, struct err *err);
+
+int prog_id(int prog_fd, uint32_t *ret_id, struct err *err);
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The plan, applied: one write after the other, exactly in its order. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "dataplane/maps_room.h"
+
+static int row_put(int fd, const void *key, const void *value)
+{
+	return bpf_map_update_elem(fd, key, value, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int row_erase(int fd, const void *key)
+{
+	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int port_put(struct maps *maps, const struct bh_write *write)
+{
+	__u64 word;
+
+	if (write->port.index >= BH_PORTS_MAX)
+		return -E2BIG;
+	memcpy(&word, &write->port.port, sizeof(word));
+	__atomic_store_n((__u64 *)&maps->ports[write->port.index], word, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* List before trie and, erasing, trie before list: the list never lacks a row
+ * that the trie has. */
+static int prefix_put(struct maps *maps, const struct bh_write *write)
+{
+	int r = row_put(maps->fd[MAP_PREFIX_LIST], &write->prefix.prefix, &write->prefix.class);
+
+	return r < 0 ? r : row_put(maps->fd[MAP_PREFIXES], &write->prefix.prefix, &write->prefix.class);
+}
+
+static int prefix_erase(struct maps *maps, const struct bh_write *write)
+{
+	int r = row_erase(maps->fd[MAP_PREFIXES], &write->prefix.prefix);
+
+	return r < 0 ? r : row_erase(maps->fd[MAP_PREFIX_LIST], &write->prefix.prefix);
+}
+
+/* The commit of one pod. Subjects flip together in one store; the revision
+ * follows them, and the flags come last when they open and first when they
+ * close, so that no packet passes by a half-written row. */
+static int endpoint_put(struct maps *maps, const struct bh_write *write)
+{
+	struct bh_endpoint *row;
+	__u32 subjects[2] = { write->endpoint.egress, write->endpoint.ingress };
+	__u32 flags;
+	__u64 word;
+
+	if (write->endpoint.slot >= BH_ENDPOINTS_MAX || (write->endpoint.flags & ~(__u32)BH_EP_POLICY_FLAGS))
+		return -EINVAL;
+	row = &maps->endpoints[write->endpoint.slot];
+	if (write->endpoint.ifindex == 0 ||
+	    __atomic_load_n(&row->ifindex, __ATOMIC_ACQUIRE) != write->endpoint.ifindex)
+		return -ESTALE;
+	flags = (row->flags & ~(__u32)BH_EP_POLICY_FLAGS) | write->endpoint.flags;
+	memcpy(&word, subjects, sizeof(word));
+	if (!(flags & BH_EP_OPEN))
+		__atomic_store_n(&row->flags, flags, __ATOMIC_SEQ_CST);
+	__atomic_store_n((__u64 *)&row->egress, word, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&row->revision, write->endpoint.revision, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&row->flags, flags, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* A grace period: every program that started before it has ended. */
+static int fence(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0 ? -errno : 0;
+}
+
+static int write_apply(struct maps *maps, const struct bh_write *write)
+{
+	switch (write->kind) {
+	case BH_WRITE_PORT:
+		return port_put(maps, write);
+	case BH_WRITE_VERDICT:
+		return row_put(maps->fd[MAP_VERDICTS], &write->verdict.key, &write->verdict.verdict);
+	case BH_WRITE_PEER:
+		return row_put(maps->fd[MAP_PEERS], &write->peer.addr, &write->peer.class);
+	case BH_WRITE_PREFIX:
+		return prefix_put(maps, write);
+	case BH_WRITE_ENDPOINT:
+		return endpoint_put(maps, write);
+	case BH_ERASE_PEER:
+		return row_erase(maps->fd[MAP_PEERS], &write->peer.addr);
+	case BH_ERASE_PREFIX:
+		return prefix_erase(maps, write);
+	case BH_ERASE_VERDICT:
+		return row_erase(maps->fd[MAP_VERDICTS], &write->verdict.key);
+	case BH_FENCE:
+		return fence();
+	default:
+		return -EINVAL;
+	}
+}
+
+/* What a failed write was about, for the operator. */
+static void write_name(const struct bh_write *write, char *out, size_t size)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	switch (write->kind) {
+	case BH_WRITE_PORT:
+		snprintf(out, size, "port entry %u", write->port.index);
+		break;
+	case BH_WRITE_VERDICT:
+	case BH_ERASE_VERDICT:
+		snprintf(out, size, "row of subject %u and peer %u", write->verdict.key.subject,
+			 write->verdict.key.peer);
+		break;
+	case BH_WRITE_PEER:
+	case BH_ERASE_PEER:
+		addr_format(&write->peer.addr, addr);
+		snprintf(out, size, "peer %s", addr);
+		break;
+	case BH_WRITE_PREFIX:
+	case BH_ERASE_PREFIX:
+		addr_format(&write->prefix.prefix.addr, addr);
+		snprintf(out, size, "prefix %s of %u bits", addr, write->prefix.prefix.len);
+		break;
+	case BH_WRITE_ENDPOINT:
+		snprintf(out, size, "endpoint slot %u of interface %u", write->endpoint.slot,
+			 write->endpoint.ifindex);
+		break;
+	case BH_FENCE:
+		snprintf(out, size, "fence");
+		break;
+	default:
+		snprintf(out, size, "kind %u", write->kind);
+	}
+}
+
+int maps_apply(struct maps *maps, const struct bh_write *writes, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		char name[128];
+		int r = write_apply(maps, &writes[i]);
+
+		if (r == 0)
+			continue;
+		write_name(&writes[i], name, sizeof(name));
+		return err_set(err, -r, "write %zu of %zu, %s: %s", i + 1, n, name,
+			       r == -ESTALE ? "the slot belongs to another interface now" : strerror(-r));
+	}
+	return 0;
+}
