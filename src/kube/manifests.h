@@ -50,6 +50,7 @@ const struct world *manifests_world(const struct manifests *manifests);
  * workload that would own a pod of that name. Null when no object describes it.
  * Match order: the Pod object, a workload whose name is the pod's name, the
  * longest workload name that is followed by "-" in the pod's name. */
-const struct pod *manifests_pod_for(const struct manifests *manifests, const char *namespace, const char *name);
+const struct pod *manifests_pod_for(const struct manifests *manifests, const char *namespace,
+				    const char *name);
 
 #endif
