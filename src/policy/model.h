@@ -154,6 +154,12 @@ void selector_done(struct selector *selector);
  * what absence means is the caller's rule. */
 bool selector_matches(const struct selector *selector, const struct labels *labels);
 
+/* Does the policy's podSelector select the pod (R2; namespace included; never a
+ * hostNetwork or finished pod, R10, R22)? A podSelector that is invalid selects
+ * every pod of the namespace, and its policy allows none of them anything: what
+ * was meant to be closed is closed (R23). */
+bool netpol_selects(const struct netpol *netpol, const struct pod *pod);
+
 struct netpol *netpol_free(struct netpol *netpol);
 struct pod *pod_free(struct pod *pod);
 struct namespace *namespace_free(struct namespace *ns);

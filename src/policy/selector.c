@@ -58,3 +58,10 @@ bool selector_matches(const struct selector *selector, const struct labels *labe
 {
 	return selector->has && !selector->invalid && !selector_unmet(selector, labels);
 }
+
+bool peer_matches_nothing(const struct peer *peer)
+{
+	bool selects = peer->pods.has || peer->namespaces.has;
+
+	return peer->invalid || peer->pods.invalid || peer->namespaces.invalid || selects == peer->has_block;
+}

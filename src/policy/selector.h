@@ -11,4 +11,8 @@ bool requirement_holds(const struct requirement *requirement, const struct label
 /* The first requirement that `labels` do not meet, or null. */
 const struct requirement *selector_unmet(const struct selector *selector, const struct labels *labels);
 
+/* R8, R23: an item that is invalid, names nothing, or combines ipBlock with
+ * selectors. */
+bool peer_matches_nothing(const struct peer *peer);
+
 #endif
