@@ -27,9 +27,9 @@ BINARIES := $(O)/bulkhead $(O)/bulkheadd $(O)/bulkheadctl
 BPF_OBJECT := $(O)/bulkhead.bpf.o
 
 LIB_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LIBS))
-LDLIBS_bulkhead = $(shell $(PKG_CONFIG) --libs libbpf libnl-3.0 libnl-route-3.0 libcjson)
-LDLIBS_bulkheadd = $(shell $(PKG_CONFIG) --libs $(LIBS))
-LDLIBS_bulkheadctl = $(shell $(PKG_CONFIG) --libs libcjson yaml-0.1)
+LDLIBS_bulkhead = $(shell $(PKG_CONFIG) --libs libbpf libnl-3.0 libnl-route-3.0 libcjson) -lm
+LDLIBS_bulkheadd = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
+LDLIBS_bulkheadctl = $(shell $(PKG_CONFIG) --libs libcjson yaml-0.1) -lm
 
 all: $(BINARIES) ## build the plugin, the daemon and the CLI (the default)
 
@@ -93,7 +93,7 @@ ROOMS_cli := cli kube report policy base
 define unit
 UNIT_$(1) := $$(patsubst %.c,$(O)/%,$$(wildcard tests/unit/$(1)/test_*.c))
 $$(UNIT_$(1)): $(O)/%: $(O)/%.o $(O)/libtest.a $$(call libs,$$(ROOMS_$(1)))
-	$$(call say,LD,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka $(LIBS))
+	$$(call say,LD,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka $(LIBS)) -lm
 UNITS += $$(UNIT_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
@@ -111,7 +111,7 @@ units: $(UNITS)
 # --- tests of the kernel's programs: real maps, real programs, packets through them
 BPF_TESTS := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
 $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dataplane base)
-	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka $(LIBS))
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka $(LIBS)) -lm
 
 bpf-tests: $(BPF_TESTS)
 
