@@ -82,7 +82,9 @@ static int addr_add(struct pod *pod, const cJSON *text, struct err *err)
 {
 	struct bh_addr addr, *more;
 
-	if (!cJSON_IsString(text) || addr_parse(text->valuestring, &addr) < 0 || addr_is_zero(&addr))
+	if (!cJSON_IsString(text) || addr_parse(text->valuestring, &addr) < 0)
+		return 0;
+	if (addr_is_zero(&addr) || (addr_is_v4(&addr) && addr.w[3] == 0))
 		return 0;
 	for (size_t i = 0; i < pod->n_addrs; i++)
 		if (addr_equal(&pod->addrs[i], &addr))

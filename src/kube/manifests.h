@@ -6,7 +6,10 @@
  * ReplicaSet, CronJob). Unknown kinds are skipped with a word.
  *
  * A broken file is reported with file, line and field; the last good objects of
- * that file stay.
+ * that file stay. Of a file that was never good, the objects that can be read
+ * count: its policies isolate more than none would. While the folder is watched,
+ * the objects of a file that disappears stay for a moment, so that an editor's
+ * save by rename opens nothing.
  */
 #ifndef KUBE_MANIFESTS_H
 #define KUBE_MANIFESTS_H
@@ -27,12 +30,14 @@ int manifests_new(const char *folder, const char *default_namespace, manifests_r
 struct manifests *manifests_free(struct manifests *manifests);
 
 /* Reads what changed since the last call (all of it the first time). 1: the
- * objects changed, 0: they did not, negative: the folder itself cannot be read.
+ * objects changed, 0: they did not, negative: the folder itself cannot be read
+ * (the world stays) or -ENOMEM (the world may be empty: keep what was compiled).
  * A broken file is a report, not an error. */
 int manifests_read(struct manifests *manifests, struct err *err);
 
-/* An inotify descriptor that is readable when manifests_read() should be called
- * again, after draining by manifests_drain(). */
+/* A descriptor that is readable when manifests_read() should be called again,
+ * after manifests_drain(). Readable at once after the first call: what changed
+ * before it was watched is in no event. Belongs to `manifests`. */
 int manifests_fd(struct manifests *manifests, struct err *err);
 void manifests_drain(struct manifests *manifests);
 

@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "kube/manifests.h"
+
+/* A folder of its own for each test, and what was reported about it. */
+struct folder {
+	char path[64];
+	struct manifests *manifests;
+	struct text reports;
+	unsigned int errors;
+};
+
+static void note(bool is_error, const char *message, void *data)
+{
+	struct folder *folder = data;
+
+	text_addf(&folder->reports, "%s\n", message);
+	folder->errors += is_error;
+}
+
+static void put(const struct folder *folder, const char *name, const char *content)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(content, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void drop(const struct folder *folder, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+static int setup(void **state)
+{
+	struct folder *folder = calloc(1, sizeof(*folder));
+
+	snprintf(folder->path, sizeof(folder->path), "/tmp/bulkhead-manifests-XXXXXX");
+	if (!mkdtemp(folder->path))
+		return -1;
+	*state = folder;
+	return manifests_new(folder->path, "default", note, folder, &folder->manifests, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct folder *folder = *state;
+	char command[128];
+
+	manifests_free(folder->manifests);
+	text_done(&folder->reports);
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
+	free(folder);
+	return system(command);
+}
+
+static int read_now(struct folder *folder)
+{
+	struct err err = { 0 };
+	int r = manifests_read(folder->manifests, &err);
+
+	if (r < 0)
+		fail_msg("%s", err.msg);
+	return r;
+}
+
+static const struct world *world_of(const struct folder *folder)
+{
+	return manifests_world(folder->manifests);
+}
+
+static void reported(const struct folder *folder, const char *message)
+{
+	if (!folder->reports.data || !strstr(folder->reports.data, message))
+		fail_msg("\"%s\" is not in: %s", message, folder->reports.data ? folder->reports.data : "-");
+}
+
+#define POD(name) "kind: Pod\napiVersion: v1\nmetadata: {name: " name "}\n"
+#define POLICY(name)                                                                                         \
+	"kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: " name "}\nspec: {}\n"
+
+static void every_kind_of_file_is_read(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", POD("a") "---\n" POLICY("p"));
+	put(folder, "b.yml", "kind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n");
+	put(folder, "c.json",
+	    "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"c\\ud83d\\ude00\"}}");
+	put(folder, ".hidden.yaml", POD("hidden"));
+	put(folder, "notes.txt", POD("notes"));
+	put(folder, "d.yaml~", POD("backup"));
+	put(folder, "empty.yaml", "");
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(world_of(folder)->n_pods, 2);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	assert_int_equal(world_of(folder)->n_namespaces, 1);
+	assert_int_equal(folder->errors, 0);
+	assert_int_equal(read_now(folder), 0);
+}
+
+static void lists_are_opened(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml",
+	    "kind: List\napiVersion: v1\nitems:\n- {kind: Pod, apiVersion: v1, metadata: {name: a}}\n"
+	    "- {kind: Deployment, apiVersion: apps/v1, metadata: {name: d}, spec: {template: {}}}\n"
+	    "---\nkind: NetworkPolicyList\napiVersion: networking.k8s.io/v1\nitems:\n- {metadata: {name: "
+	    "p}}\n");
+	read_now(folder);
+	assert_int_equal(world_of(folder)->n_pods, 2);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	assert_int_equal(folder->errors, 0);
+}
+
+static void unknown_kinds_are_skipped_with_a_word(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", "kind: ServiceAccount\napiVersion: v1\nmetadata: {name: x}\n---\n" POD("a"));
+	put(folder, "b.yaml", "kind: Service\napiVersion: v1\nmetadata: {name: x}\n");
+	read_now(folder);
+	assert_int_equal(folder->errors, 0);
+	assert_int_equal(manifests_broken(folder->manifests), 0);
+	assert_string_equal(folder->reports.data,
+			    "a.yaml:1: ServiceAccount x: skipped, this kind is not read\n");
+	assert_int_equal(world_of(folder)->n_pods, 1);
+}
+
+static void a_policy_of_another_api_is_an_error(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", "kind: NetworkPolicy\napiVersion: projectcalico.org/v3\nmetadata: {name: x}\n");
+	read_now(folder);
+	assert_int_equal(folder->errors, 1);
+	reported(folder, "a.yaml:1: NetworkPolicy x: skipped");
+	assert_int_equal(world_of(folder)->n_netpols, 0);
+}
+
+static void a_broken_file_keeps_its_last_good_objects(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", POD("a") "---\n" POLICY("p"));
+	put(folder, "b.yaml", POD("b"));
+	read_now(folder);
+	put(folder, "a.yaml", POD("a2") "---\nkind: NetworkPolicy\nmetadata: {nam: p}\n");
+	assert_int_equal(read_now(folder), 0);
+	reported(folder, "a.yaml:6: NetworkPolicy: metadata.name: missing");
+	assert_int_equal(manifests_broken(folder->manifests), 1);
+	assert_non_null(world_pod(world_of(folder), "default", "a"));
+	assert_null(world_pod(world_of(folder), "default", "a2"));
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+
+	put(folder, "a.yaml", "a: [");
+	assert_int_equal(read_now(folder), 0);
+	reported(folder, "a.yaml:1: ");
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+
+	put(folder, "a.yaml", POD("a3"));
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(manifests_broken(folder->manifests), 0);
+	assert_non_null(world_pod(world_of(folder), "default", "a3"));
+	assert_int_equal(world_of(folder)->n_netpols, 0);
+}
+
+static void a_file_that_was_never_good_still_isolates(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", POLICY("p") "---\nkind: Pod\nmetadata: {}\n");
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(manifests_broken(folder->manifests), 1);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+}
+
+static void the_same_fault_is_reported_once(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", "a: [");
+	read_now(folder);
+	assert_int_equal(read_now(folder), 0);
+	usleep(150000);
+	assert_int_equal(read_now(folder), 0);
+	assert_int_equal(folder->errors, 1);
+	assert_int_equal(manifests_broken(folder->manifests), 1);
+}
+
+static void problems_of_a_policy_name_their_line(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml",
+	    "kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata:\n  name: p\nspec:\n  ingress:\n"
+	    "  - ports:\n    - port: 80\n    - protocol: TCP\n      port: 0\n");
+	put(folder, "b.yaml",
+	    "kind: List\nitems:\n- kind: NetworkPolicy\n  metadata: {name: q}\n  spec:\n    tier: 1\n");
+	read_now(folder);
+	assert_int_equal(folder->errors, 2);
+	assert_int_equal(manifests_broken(folder->manifests), 0);
+	reported(folder, "a.yaml:10: NetworkPolicy p: spec.ingress[0].ports[1].port: must be a whole number");
+	reported(folder, "b.yaml:6: NetworkPolicy q: items[0].spec.tier: unknown field");
+	assert_int_equal(world_of(folder)->n_netpols, 2);
+}
+
+static void a_wrong_posture_is_reported(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml",
+	    "kind: Namespace\nmetadata:\n  name: n\n  annotations:\n    bulkhead.dev/posture: strict\n");
+	read_now(folder);
+	reported(folder, "a.yaml:5: Namespace n: metadata.annotations.bulkhead.dev/posture: must be "
+			 "standard, deny or");
+	assert_int_equal(world_of(folder)->n_namespaces, 1);
+}
+
+static void the_later_file_wins(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", "kind: Pod\nmetadata: {name: x, labels: {from: a}}\n");
+	put(folder, "b.yaml", "kind: Pod\nmetadata: {name: x, labels: {from: b}}\n");
+	read_now(folder);
+	assert_int_equal(world_of(folder)->n_pods, 1);
+	assert_string_equal(labels_get(&world_of(folder)->pods[0]->labels, "from"), "b");
+	reported(folder, "a.yaml: Pod default/x is defined in b.yaml too; the one in b.yaml counts");
+	assert_int_equal(folder->errors, 1);
+	put(folder, "c.yaml", POD("y"));
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(folder->errors, 1);
+	drop(folder, "b.yaml");
+	assert_int_equal(read_now(folder), 1);
+	assert_string_equal(labels_get(&world_pod(world_of(folder), "default", "x")->labels, "from"), "a");
+}
+
+static void deleting_a_file_takes_its_objects(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", POD("a"));
+	put(folder, "b.yaml", POLICY("p"));
+	read_now(folder);
+	drop(folder, "b.yaml");
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(world_of(folder)->n_netpols, 0);
+	assert_int_equal(world_of(folder)->n_pods, 1);
+}
+
+static void a_missing_folder_keeps_the_world(void **state)
+{
+	struct folder *folder = *state;
+	struct err err = { 0 };
+	char away[80];
+
+	put(folder, "a.yaml", POLICY("p"));
+	read_now(folder);
+	snprintf(away, sizeof(away), "%s-away", folder->path);
+	assert_int_equal(rename(folder->path, away), 0);
+	assert_int_equal(manifests_read(folder->manifests, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, folder->path));
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	assert_int_equal(rename(away, folder->path), 0);
+}
+
+static void an_unreadable_file_is_broken_and_comes_back(void **state)
+{
+	struct folder *folder = *state;
+	char path[256], target[256];
+
+	put(folder, "a.yaml", POLICY("p"));
+	read_now(folder);
+	/* A file too large to be a manifest. */
+	snprintf(path, sizeof(path), "%s/a.yaml", folder->path);
+	assert_int_equal(truncate(path, 64 << 20), 0);
+	assert_int_equal(read_now(folder), 0);
+	assert_int_equal(manifests_broken(folder->manifests), 1);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	put(folder, "a.yaml", POLICY("p"));
+	read_now(folder);
+	assert_int_equal(manifests_broken(folder->manifests), 0);
+	/* A FIFO or a dangling link is no file. */
+	snprintf(target, sizeof(target), "%s/fifo.yaml", folder->path);
+	assert_int_equal(mkfifo(target, 0600), 0);
+	snprintf(target, sizeof(target), "%s/link.yaml", folder->path);
+	assert_int_equal(symlink("/nowhere", target), 0);
+	assert_int_equal(read_now(folder), 0);
+}
+
+/* --- watching --- */
+
+/* Does the descriptor ask for a read within `ms`? */
+static bool asks(struct folder *folder, int ms)
+{
+	struct pollfd pfd = { .fd = manifests_fd(folder->manifests, NULL), .events = POLLIN };
+
+	assert_true(pfd.fd >= 0);
+	if (poll(&pfd, 1, ms) <= 0)
+		return false;
+	manifests_drain(folder->manifests);
+	return true;
+}
+
+/* Reads whenever asked until the objects change; false after about `ms`. */
+static bool changes(struct folder *folder, int ms)
+{
+	for (; ms > 0; ms -= 50)
+		if (asks(folder, 50) && read_now(folder) == 1)
+			return true;
+	return false;
+}
+
+static void settle(struct folder *folder)
+{
+	read_now(folder);
+	while (asks(folder, 300))
+		read_now(folder);
+}
+
+static void the_first_watch_asks_at_once(void **state)
+{
+	struct folder *folder = *state;
+
+	read_now(folder);
+	put(folder, "a.yaml", POD("a"));
+	assert_true(changes(folder, 2000));
+}
+
+static void written_files_are_noticed(void **state)
+{
+	struct folder *folder = *state;
+
+	settle(folder);
+	put(folder, "a.yaml", POD("a"));
+	assert_true(changes(folder, 2000));
+	put(folder, "a.yaml", POD("b"));
+	assert_true(changes(folder, 2000));
+	assert_non_null(world_pod(world_of(folder), "default", "b"));
+}
+
+static void a_save_by_rename_never_loses_the_policy(void **state)
+{
+	struct folder *folder = *state;
+	char path[256], backup[256];
+
+	put(folder, "a.yaml", POLICY("p"));
+	settle(folder);
+	/* As vim does it: the old file moves away, the new one is written. */
+	snprintf(path, sizeof(path), "%s/a.yaml", folder->path);
+	snprintf(backup, sizeof(backup), "%s/a.yaml~", folder->path);
+	assert_int_equal(rename(path, backup), 0);
+	assert_true(asks(folder, 2000));
+	assert_int_equal(read_now(folder), 0);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	put(folder, "a.yaml", "");
+	assert_int_equal(read_now(folder), 0);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	put(folder, "a.yaml", POLICY("p") "---\n" POLICY("q"));
+	assert_true(changes(folder, 2000));
+	assert_int_equal(world_of(folder)->n_netpols, 2);
+}
+
+static void a_file_that_stays_away_is_dropped_after_a_moment(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", POLICY("p"));
+	settle(folder);
+	drop(folder, "a.yaml");
+	assert_true(asks(folder, 2000));
+	assert_int_equal(read_now(folder), 0);
+	assert_true(changes(folder, 3000));
+	assert_int_equal(world_of(folder)->n_netpols, 0);
+}
+
+/* A ConfigMap volume: file -> ..data/file, ..data -> a folder that is swapped. */
+static void a_config_map_swap_is_noticed(void **state)
+{
+	struct folder *folder = *state;
+	char from[256], to[256];
+
+	for (int i = 1; i <= 2; i++) {
+		snprintf(to, sizeof(to), "%s/..v%d", folder->path, i);
+		assert_int_equal(mkdir(to, 0700), 0);
+	}
+	put(folder, "..v1/a.yaml", POLICY("one"));
+	put(folder, "..v2/a.yaml", POLICY("two"));
+	snprintf(to, sizeof(to), "%s/..data", folder->path);
+	assert_int_equal(symlink("..v1", to), 0);
+	snprintf(to, sizeof(to), "%s/a.yaml", folder->path);
+	assert_int_equal(symlink("..data/a.yaml", to), 0);
+	settle(folder);
+	assert_string_equal(world_of(folder)->netpols[0]->name, "one");
+
+	snprintf(from, sizeof(from), "%s/..data_tmp", folder->path);
+	assert_int_equal(symlink("..v2", from), 0);
+	snprintf(to, sizeof(to), "%s/..data", folder->path);
+	assert_int_equal(rename(from, to), 0);
+	assert_true(changes(folder, 2000));
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	assert_string_equal(world_of(folder)->netpols[0]->name, "two");
+}
+
+static void a_folder_that_is_replaced_is_followed(void **state)
+{
+	struct folder *folder = *state;
+	char away[80];
+
+	put(folder, "a.yaml", POLICY("p"));
+	settle(folder);
+	snprintf(away, sizeof(away), "%s-old", folder->path);
+	assert_int_equal(rename(folder->path, away), 0);
+	assert_true(asks(folder, 2000));
+	assert_true(manifests_read(folder->manifests, NULL) < 0);
+	assert_int_equal(mkdir(folder->path, 0700), 0);
+	put(folder, "b.yaml", POD("b"));
+	assert_true(changes(folder, 3000));
+	while (asks(folder, 400))
+		read_now(folder);
+	put(folder, "c.yaml", POD("c"));
+	assert_true(changes(folder, 2000));
+	assert_non_null(world_pod(world_of(folder), "default", "c"));
+	strcat(away, "/a.yaml");
+	assert_int_equal(unlink(away), 0);
+	*strrchr(away, '/') = '\0';
+	assert_int_equal(rmdir(away), 0);
+}
+
+/* --- who describes a pod --- */
+
+#define DEPLOYMENT(name, label)                                                                              \
+	"---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: " name "}\n"                           \
+	"spec: {template: {metadata: {labels: {from: " label "}}}}\n"
+
+static void check_pod_for(const struct folder *folder, const char *name, const char *from)
+{
+	const struct pod *pod = manifests_pod_for(folder->manifests, "default", name);
+
+	if (!from) {
+		assert_null(pod);
+		return;
+	}
+	assert_non_null(pod);
+	assert_string_equal(labels_get(&pod->labels, "from"), from);
+}
+
+static void a_pod_is_described_by_the_nearest_object(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml",
+	    "kind: Pod\nmetadata: {name: web-0, labels: {from: pod}}\n" DEPLOYMENT("web", "web")
+		    DEPLOYMENT("web-api", "web-api"));
+	read_now(folder);
+	check_pod_for(folder, "web-0", "pod");
+	check_pod_for(folder, "web-0-x", "web");
+	check_pod_for(folder, "web", "web");
+	check_pod_for(folder, "web-5d8f-abcde", "web");
+	check_pod_for(folder, "web-api", "web-api");
+	check_pod_for(folder, "web-api-abc", "web-api");
+	check_pod_for(folder, "website", NULL);
+	check_pod_for(folder, "we", NULL);
+	assert_null(manifests_pod_for(folder->manifests, "other", "web"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(every_kind_of_file_is_read),
+		TEST(lists_are_opened),
+		TEST(unknown_kinds_are_skipped_with_a_word),
+		TEST(a_policy_of_another_api_is_an_error),
+		TEST(a_broken_file_keeps_its_last_good_objects),
+		TEST(a_file_that_was_never_good_still_isolates),
+		TEST(the_same_fault_is_reported_once),
+		TEST(problems_of_a_policy_name_their_line),
+		TEST(a_wrong_posture_is_reported),
+		TEST(the_later_file_wins),
+		TEST(deleting_a_file_takes_its_objects),
+		TEST(a_missing_folder_keeps_the_world),
+		TEST(an_unreadable_file_is_broken_and_comes_back),
+		TEST(the_first_watch_asks_at_once),
+		TEST(written_files_are_noticed),
+		TEST(a_save_by_rename_never_loses_the_policy),
+		TEST(a_file_that_stays_away_is_dropped_after_a_moment),
+		TEST(a_config_map_swap_is_noticed),
+		TEST(a_folder_that_is_replaced_is_followed),
+		TEST(a_pod_is_described_by_the_nearest_object),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
