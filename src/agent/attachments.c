@@ -315,6 +315,7 @@ int attachments_load(const char *folder, struct attachments *ret_set,
 {
 	cleanup(closedir_run) DIR *dir = opendir(folder);
 	const struct dirent *entry;
+	int n_bad = 0;
 
 	if (!dir)
 		return errno == ENOENT ? 0 : err_set(err, errno, "open %s: %s", folder, strerror(errno));
@@ -328,14 +329,17 @@ int attachments_load(const char *folder, struct attachments *ret_set,
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
 		if (state_file_load(path, &attachment, &why) < 0) {
-			if (why.code != ENOENT) /* a DEL came between */
+			if (why.code == ENOENT)
+				continue; /* a DEL came between */
+			n_bad++;
+			if (bad)
 				bad(path, &why);
 			continue;
 		}
 		r = attachments_put(ret_set, attachment, err);
 		if (r < 0)
 			return r;
-		TAKE(attachment);
+		(void)TAKE(attachment);
 	}
-	return 0;
+	return n_bad;
 }

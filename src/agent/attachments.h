@@ -60,7 +60,8 @@ struct attachment *attachments_find_ifindex(const struct attachments *set, uint3
 struct attachment *attachments_conflict(const struct attachments *set, const struct attachment *but);
 
 /* Reads every state file of a folder (absent: none). A file that cannot be
- * decoded is told to `bad` and left out (F13). */
+ * decoded is told to `bad` (may be null) and left out (F13). Returns how many of
+ * those there were. */
 int attachments_load(const char *folder, struct attachments *ret_set,
 		     void (*bad)(const char *path, const struct err *err), struct err *err);
 

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/control.h"
+#include "agent/exporter.h"
+#include "agent/stamp.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "dataplane/hook.h"
+#include "dataplane/loader.h"
+
+DEFINE_AUTO(struct agent, agent_free)
+
+static void report_manifest(bool is_error, const char *message, void *data)
+{
+	(void)data;
+	if (is_error)
+		log_error("manifest %s; keeping the last good objects of that file", message);
+	else
+		log_info("manifest %s", message);
+}
+
+static const struct pod *pod_for(const void *data, const char *namespace, const char *name)
+{
+	return manifests_pod_for(data, namespace, name);
+}
+
+struct source agent_source(const struct agent *agent)
+{
+	return (struct source){ manifests_world(agent->manifests), pod_for, agent->manifests };
+}
+
+struct report_node agent_report_node(const struct agent *agent)
+{
+	return (struct report_node){ agent->node.addrs, agent->node.n_addrs };
+}
+
+static int kernel_start(struct agent *agent, struct err *err)
+{
+	const struct config *config = agent->config;
+	int r;
+
+	if ((r = loader_run(config->pin_root, &config->kernel, err)) < 0 ||
+	    (r = maps_open(config->pin_root, &agent->maps, err)) < 0 ||
+	    (r = enforce_init(&agent->enforce, agent->maps, err)) < 0 ||
+	    (r = node_init(&agent->node, err)) < 0 || (r = node_refresh(&agent->node, agent->maps, err)) < 0)
+		return r;
+	return reconcile_start(agent, err);
+}
+
+int agent_new(const struct config *config, struct agent **ret_agent, struct err *err)
+{
+	cleanup(agent_free_auto) struct agent *agent = calloc(1, sizeof(*agent));
+	int r;
+
+	if (!agent)
+		return err_set(err, ENOMEM, "out of memory");
+	agent->config = config;
+	agent->node.fd = -1;
+	agent->started_ms = stamp_now_ms();
+	agent->base = event_base_new();
+	if (!agent->base)
+		return err_set(err, ENOMEM, "event loop");
+	if ((r = kernel_start(agent, err)) < 0 ||
+	    (r = manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests, err)) <
+		    0 ||
+	    (r = control_open(agent, &agent->control, err)) < 0 ||
+	    (r = exporter_open(agent, &agent->exporter, err)) < 0 || (r = agent_listen(agent, err)) < 0)
+		return r;
+	*ret_agent = TAKE(agent);
+	return 0;
+}
+
+int agent_run(struct agent *agent, struct err *err)
+{
+	agent_read_objects(agent);
+	if (event_base_dispatch(agent->base) < 0)
+		return err_set(err, EIO, "event loop failed");
+	return 0;
+}
+
+static void event_drop(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+struct agent *agent_free(struct agent *agent)
+{
+	if (!agent)
+		return NULL;
+	control_free(agent->control);
+	exporter_free(agent->exporter);
+	event_drop(agent->on_recompile);
+	event_drop(agent->on_tidy);
+	event_drop(agent->on_manifests);
+	event_drop(agent->on_reload);
+	event_drop(agent->on_address);
+	event_drop(agent->on_node);
+	event_drop(agent->on_events);
+	event_drop(agent->on_second);
+	event_drop(agent->on_half_minute);
+	event_drop(agent->on_term);
+	event_drop(agent->on_int);
+	ring_free(agent->ring);
+	enforce_done(&agent->enforce);
+	store_done(&agent->store);
+	revisions_done(&agent->revisions);
+	attachments_done(&agent->attachments);
+	node_done(&agent->node);
+	drops_done(&agent->drops);
+	manifests_free(agent->manifests);
+	maps_free(agent->maps);
+	if (agent->base)
+		event_base_free(agent->base);
+	free(agent);
+	return NULL;
+}
+
+bool agent_ready(const struct agent *agent, const char **why)
+{
+	if (!agent->objects_known)
+		*why = "not synced: the manifests have not been read whole yet";
+	else if (!agent->enforce.synced)
+		*why = "not synced: the first compile is not in the kernel yet";
+	else if (agent->health.part[HEALTH_ENFORCE].bad)
+		*why = "the last change could not be brought into the kernel";
+	else
+		return true;
+	return false;
+}
+
+bool agent_is_open(const struct agent *agent, const struct attachment *attachment)
+{
+	const struct endpoint *endpoint = &attachment->endpoint;
+	struct bh_endpoint row;
+
+	return maps_endpoint_get(agent->maps, endpoint->slot, &row, NULL) == 0 &&
+	       row.ifindex == endpoint->ifindex && (row.flags & BH_EP_OPEN);
+}
+
+int agent_attach(struct agent *agent, struct attachment *attachment, struct err *err)
+{
+	struct attachment *old =
+		attachments_find(&agent->attachments, attachment->container_id, attachment->ifname);
+	int r;
+
+	if (old && old->endpoint.ifindex != attachment->endpoint.ifindex)
+		agent_detach(agent, attachment->container_id, attachment->ifname);
+	attachment->since_ms = stamp_now_ms();
+	r = attachments_put(&agent->attachments, attachment, err);
+	if (r == 0)
+		agent_recompile_soon(agent);
+	return r;
+}
+
+void agent_detach(struct agent *agent, const char *container_id, const char *ifname)
+{
+	auto_attachment struct attachment *attachment =
+		attachments_take(&agent->attachments, container_id, ifname);
+	const struct endpoint *endpoint;
+	struct err err = { 0 };
+
+	if (!attachment)
+		return;
+	endpoint = &attachment->endpoint;
+	if (metrics_read_slot(&agent->metrics, agent->maps, endpoint->slot, endpoint->ifindex, &err) < 0)
+		log_warn("detach pod=%s/%s: last counters are lost: %s", endpoint->namespace, endpoint->pod,
+			 err.msg);
+	metrics_release(&agent->metrics, endpoint->slot, endpoint->ifindex);
+	if (maps_endpoint_release(agent->maps, endpoint->ifindex, &err) < 0)
+		log_warn("detach pod=%s/%s: %s; the sweep tries again", endpoint->namespace, endpoint->pod,
+			 err.msg);
+	log_info("detached pod=%s/%s container=%s ifindex=%u", endpoint->namespace, endpoint->pod,
+		 attachment->container_id, endpoint->ifindex);
+	agent_recompile_soon(agent);
+}

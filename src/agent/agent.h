@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon: one process, one thread, one event loop. Objects come from the
+ * source, attachments from the plugin; both only mark the world as changed, and
+ * one recompile per loop turn brings all of it into the kernel.
+ *
+ * The kernel's state outlives the process. At start it is taken over as it is and
+ * nothing is changed until the objects have been read whole: a missing policy
+ * would open what it isolates. At the end nothing is undone.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <event2/event.h>
+
+#include "agent/attachments.h"
+#include "agent/config.h"
+#include "agent/drops.h"
+#include "agent/enforce.h"
+#include "agent/health.h"
+#include "agent/metrics.h"
+#include "agent/node.h"
+#include "agent/revisions.h"
+#include "agent/store.h"
+#include "dataplane/ring.h"
+#include "kube/manifests.h"
+#include "report/report.h"
+
+#define BULKHEAD_VERSION "0.1.0"
+
+struct control;
+struct exporter;
+
+struct agent {
+	const struct config *config;
+	struct event_base *base;
+	struct maps *maps;
+	struct ring *ring;
+	struct manifests *manifests;
+	bool objects_known; /* read whole at least once */
+	struct attachments attachments;
+	struct store store;
+	struct enforce enforce;
+	struct revisions revisions;
+	struct node node;
+	struct metrics metrics;
+	struct drops drops;
+	struct health health;
+	struct control *control;
+	struct exporter *exporter;
+	int64_t started_ms;
+	unsigned int retry_ms; /* after a failed recompile; 0: the last one was good */
+	struct event *on_recompile, *on_tidy, *on_manifests, *on_reload, *on_address, *on_node, *on_events,
+		*on_second, *on_half_minute, *on_term, *on_int;
+};
+
+/* Loads the kernel's side, takes over what is there, opens the sockets. */
+int agent_new(const struct config *config, struct agent **ret_agent, struct err *err);
+/* Serves until SIGTERM or SIGINT. */
+int agent_run(struct agent *agent, struct err *err);
+struct agent *agent_free(struct agent *agent);
+
+/* Creates the loop's events (agent_loop.c). */
+int agent_listen(struct agent *agent, struct err *err);
+/* The first read of the objects, and what follows from each change of them. */
+void agent_read_objects(struct agent *agent);
+/* One recompile at the end of this loop turn, however often it is asked for. */
+void agent_recompile_soon(struct agent *agent);
+
+/* Would an ADD work? If not, `why` gets a static sentence. */
+bool agent_ready(const struct agent *agent, const char **why);
+struct source agent_source(const struct agent *agent);
+struct report_node agent_report_node(const struct agent *agent);
+
+/* Is the attachment's endpoint open in the kernel? */
+bool agent_is_open(const struct agent *agent, const struct attachment *attachment);
+/* Takes an attachment over; a former one of the same name goes first. */
+int agent_attach(struct agent *agent, struct attachment *attachment, struct err *err);
+/* The attachment is gone: row, addresses and hooks are released, counters kept. */
+void agent_detach(struct agent *agent, const char *container_id, const char *ifname);
+
+/* What stands on disk and in the kernel against each other (reconcile.c). */
+int reconcile_start(struct agent *agent, struct err *err);
+void reconcile_attachments(struct agent *agent);
+void reconcile_orphans(struct agent *agent);
+void reconcile_sweep(struct agent *agent);
+
+#endif

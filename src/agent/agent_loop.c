@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the daemon reacts to: changed objects, changed addresses, packet events,
+ * timers, signals. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/control.h"
+#include "agent/stamp.h"
+#include "base/log.h"
+
+#define DEBOUNCE_MS 10
+#define RETRY_FIRST_MS 250
+#define RETRY_LAST_MS 30000
+
+static void event_in_ms(struct event *event, int64_t ms)
+{
+	struct timeval after = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_add(event, &after);
+}
+
+void agent_recompile_soon(struct agent *agent)
+{
+	event_in_ms(agent->on_recompile, 0);
+}
+
+static void recompile_failed(struct agent *agent, const struct err *err)
+{
+	agent->retry_ms = agent->retry_ms ? agent->retry_ms * 2 : RETRY_FIRST_MS;
+	if (agent->retry_ms > RETRY_LAST_MS)
+		agent->retry_ms = RETRY_LAST_MS;
+	health_bad(&agent->health, HEALTH_ENFORCE, "%s; keeping the last good policy, retrying", err->msg);
+	event_in_ms(agent->on_recompile, agent->retry_ms);
+}
+
+static void recompile_done(struct agent *agent, bool changed)
+{
+	agent->retry_ms = 0;
+	health_good(&agent->health, HEALTH_ENFORCE);
+	if (changed) {
+		metrics_update_took(&agent->metrics, agent->enforce.last_us);
+		log_debug("committed revision=%u endpoints=%zu us=%lld", agent->enforce.revision,
+			  agent->attachments.n, (long long)agent->enforce.last_us);
+		event_in_ms(agent->on_tidy, 0);
+	}
+	if (revisions_update(&agent->revisions, &agent->store.world, agent->enforce.revision, time(NULL)) < 0)
+		log_warn("revisions of policies are out of date: out of memory");
+}
+
+static void on_recompile(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	struct source source = agent_source(agent);
+	struct err err = { 0 };
+	bool first = !agent->enforce.synced;
+	int r;
+
+	(void)fd, (void)what;
+	if (!agent->objects_known)
+		return;
+	reconcile_attachments(agent);
+	if (first)
+		reconcile_orphans(agent);
+	r = store_build(&agent->store, &source, &agent->attachments, &agent->config->posture, &err);
+	if (r == 0)
+		r = enforce_run(&agent->enforce, &agent->store.world, &agent->attachments, &err);
+	if (r < 0)
+		recompile_failed(agent, &err);
+	else
+		recompile_done(agent, r == 0);
+	if (first && agent->enforce.synced)
+		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
+			 agent->store.world.n_netpols, agent->attachments.n,
+			 posture_name(agent->config->posture.posture));
+	control_settle(agent->control);
+}
+
+static void on_tidy(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	struct err err = { 0 };
+
+	(void)fd, (void)what;
+	if (enforce_tidy(&agent->enforce, &err) < 0)
+		recompile_failed(agent, &err);
+}
+
+/* Until the objects have been read whole once, a broken file keeps the daemon from
+ * syncing: what the kernel enforces from before stays, and no new pod opens
+ * without a policy that stands in that file. */
+void agent_read_objects(struct agent *agent)
+{
+	struct err err = { 0 };
+	size_t broken;
+	int r = manifests_read(agent->manifests, &err);
+
+	if (r < 0) {
+		health_bad(&agent->health, HEALTH_MANIFESTS, "%s; keeping the last good objects", err.msg);
+		return;
+	}
+	broken = manifests_broken(agent->manifests);
+	if (broken)
+		health_bad(&agent->health, HEALTH_MANIFESTS, "%zu manifest file%s cannot be read; %s", broken,
+			   broken == 1 ? "" : "s",
+			   agent->objects_known ? "keeping their last good objects" :
+						  "not synced until every file has been read once");
+	else
+		health_good(&agent->health, HEALTH_MANIFESTS);
+	agent->objects_known = agent->objects_known || !broken;
+	agent_recompile_soon(agent);
+}
+
+/* Changes come in bursts (an editor writes twice, a rename follows). The wait
+ * starts with the first, so a stream of changes cannot postpone it; it grows
+ * with the cost of a compile, so that it cannot eat the machine either. */
+static void on_manifests(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	int64_t cost_ms = agent->enforce.last_us / 1000;
+
+	(void)fd, (void)what;
+	manifests_drain(agent->manifests);
+	if (!event_pending(agent->on_reload, EV_TIMEOUT, NULL))
+		event_in_ms(agent->on_reload, cost_ms > DEBOUNCE_MS ? cost_ms : DEBOUNCE_MS);
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *data)
+{
+	(void)fd, (void)what;
+	agent_read_objects(data);
+}
+
+static void on_address(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+
+	(void)fd, (void)what;
+	node_drain(&agent->node);
+	if (!event_pending(agent->on_node, EV_TIMEOUT, NULL))
+		event_in_ms(agent->on_node, DEBOUNCE_MS);
+}
+
+static void on_node(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	struct err err = { 0 };
+
+	(void)fd, (void)what;
+	if (node_refresh(&agent->node, agent->maps, &err) < 0)
+		health_bad(&agent->health, HEALTH_NODE, "%s; keeping the addresses known before", err.msg);
+	else
+		health_good(&agent->health, HEALTH_NODE);
+}
+
+static void on_event(const struct bh_event *event, void *data)
+{
+	struct agent *agent = data;
+	struct report_node node = agent_report_node(agent);
+	const struct attachment *attachment = attachments_find_ifindex(&agent->attachments, event->ifindex);
+	auto_json cJSON *json = NULL;
+	char *line;
+
+	if (!drops_admit(&agent->drops, (int64_t)(event->time_ns / 1000000000))) {
+		agent->metrics.unexplained++;
+		return;
+	}
+	if (report_event(&agent->store.world, &node, event,
+			 attachment ? store_pod(&agent->store, &attachment->endpoint) : NULL, &json, NULL) < 0)
+		return (void)agent->metrics.unexplained++;
+	line = cJSON_PrintUnformatted(json);
+	if (!line)
+		return (void)agent->metrics.unexplained++;
+	control_event(agent->control, line);
+	drops_keep(&agent->drops, line);
+}
+
+static void on_events(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	int r = ring_consume(agent->ring);
+
+	(void)fd, (void)what;
+	if (r < 0)
+		health_bad(&agent->health, HEALTH_EVENTS, "the event ring cannot be read: %s", strerror(-r));
+	else
+		health_good(&agent->health, HEALTH_EVENTS);
+}
+
+static void on_second(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	struct err err = { 0 };
+	int r = maps_flows_sweep(agent->maps, &err);
+
+	(void)fd, (void)what;
+	if (r < 0)
+		log_warn("sweep of flow records: %s", err.msg);
+	else
+		agent->metrics.flows = (uint64_t)r;
+}
+
+static void on_half_minute(evutil_socket_t fd, short what, void *data)
+{
+	(void)fd, (void)what;
+	reconcile_sweep(data);
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *data)
+{
+	struct agent *agent = data;
+
+	(void)what;
+	log_info("stopping signal=%d; enforcement stays as it is", (int)signal);
+	event_base_loopbreak(agent->base);
+}
+
+static struct event *listen_to(struct agent *agent, int fd, short what, event_callback_fn call,
+			       const struct timeval *every)
+{
+	struct event *event = event_new(agent->base, fd, what, call, agent);
+
+	if (event && (fd >= 0 || every) && event_add(event, every) < 0) {
+		event_free(event);
+		return NULL;
+	}
+	return event;
+}
+
+int agent_listen(struct agent *agent, struct err *err)
+{
+	const struct timeval second = { .tv_sec = 1 }, half_minute = { .tv_sec = 30 };
+	int manifests = manifests_fd(agent->manifests, err);
+	int r;
+
+	if (manifests < 0)
+		return manifests;
+	r = ring_open(agent->maps, on_event, agent, &agent->ring, err);
+	if (r < 0)
+		return r;
+	agent->on_recompile = listen_to(agent, -1, 0, on_recompile, NULL);
+	agent->on_tidy = listen_to(agent, -1, 0, on_tidy, NULL);
+	agent->on_reload = listen_to(agent, -1, 0, on_reload, NULL);
+	agent->on_node = listen_to(agent, -1, 0, on_node, NULL);
+	agent->on_manifests = listen_to(agent, manifests, EV_READ | EV_PERSIST, on_manifests, NULL);
+	agent->on_address = listen_to(agent, agent->node.fd, EV_READ | EV_PERSIST, on_address, NULL);
+	agent->on_events = listen_to(agent, ring_fd(agent->ring), EV_READ | EV_PERSIST, on_events, NULL);
+	agent->on_second = listen_to(agent, -1, EV_PERSIST, on_second, &second);
+	agent->on_half_minute = listen_to(agent, -1, EV_PERSIST, on_half_minute, &half_minute);
+	agent->on_term = listen_to(agent, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
+	agent->on_int = listen_to(agent, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
+	if (!agent->on_recompile || !agent->on_tidy || !agent->on_reload || !agent->on_node ||
+	    !agent->on_manifests || !agent->on_address || !agent->on_events || !agent->on_second ||
+	    !agent->on_half_minute || !agent->on_term || !agent->on_int)
+		return err_set(err, ENOMEM, "events of the loop: out of memory");
+	return 0;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/* bulkheadd: the node daemon. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/instance.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "dataplane/loader.h"
+
+static const char usage[] =
+	"usage: bulkheadd [--config FILE] [options]\n"
+	"\n"
+	"  --config FILE        settings (YAML); the flags below go over them\n"
+	"  --manifests DIR      the folder of objects that is watched\n"
+	"  --run-dir DIR        state, lock and socket (" CONFIG_DEFAULT_RUN_DIR ")\n"
+	"  --pin-root DIR       where maps and programs are pinned, on a bpffs\n"
+	"  --socket PATH        control socket (RUN-DIR/bulkhead.sock)\n"
+	"  --metrics ADDR:PORT  metrics and health (" CONFIG_DEFAULT_METRICS "), or none\n"
+	"  --posture P          standard, deny or audit\n"
+	"  --log-level LEVEL    error, warn, info or debug\n"
+	"  --pod-wait SECONDS   how long a new pod waits for its object\n"
+	"  --node-name NAME     this node's name\n"
+	"  --check-config       read the settings, say what is wrong, do nothing else\n"
+	"  --version, --help\n";
+
+enum { OPT_CONFIG = 256, OPT_CHECK, OPT_VERSION, OPT_HELP, OPT_SETTING };
+
+/* OPT_SETTING + i sets the key setting_keys[i]. */
+static const char *const setting_keys[] = { "manifests", "runDir",   "pinRoot", "socket",  "metrics",
+					    "posture",	 "logLevel", "podWait", "nodeName" };
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "manifests", required_argument, NULL, OPT_SETTING + 0 },
+	{ "run-dir", required_argument, NULL, OPT_SETTING + 1 },
+	{ "pin-root", required_argument, NULL, OPT_SETTING + 2 },
+	{ "socket", required_argument, NULL, OPT_SETTING + 3 },
+	{ "metrics", required_argument, NULL, OPT_SETTING + 4 },
+	{ "posture", required_argument, NULL, OPT_SETTING + 5 },
+	{ "log-level", required_argument, NULL, OPT_SETTING + 6 },
+	{ "pod-wait", required_argument, NULL, OPT_SETTING + 7 },
+	{ "node-name", required_argument, NULL, OPT_SETTING + 8 },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* What the command line asks for, before the settings. */
+struct request {
+	const char *config;
+	bool check_only;
+	bool done; /* --help, --version */
+};
+
+/* The first pass finds the file, the second puts the flags over it. */
+static int read_flags(int argc, char **argv, struct config *config, struct request *request, struct err *err)
+{
+	int opt;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == '?')
+			return err_set(err, EINVAL, "see bulkheadd --help");
+		if (opt == OPT_CONFIG)
+			request->config = optarg;
+		else if (opt == OPT_CHECK)
+			request->check_only = true;
+		else if (opt == OPT_HELP || opt == OPT_VERSION)
+			request->done = true;
+		if (opt == OPT_HELP && !config)
+			fputs(usage, stdout);
+		if (opt == OPT_VERSION && !config)
+			puts("bulkheadd " BULKHEAD_VERSION);
+		if (opt >= OPT_SETTING && config && config_set(config, setting_keys[opt - OPT_SETTING], optarg, err))
+			return err_wrap(err, -EINVAL, "command line");
+	}
+	if (optind < argc)
+		return err_set(err, EINVAL, "unexpected argument %s, see bulkheadd --help", argv[optind]);
+	return 0;
+}
+
+static int read_settings(int argc, char **argv, struct config *config, const struct request *request,
+			 struct err *err)
+{
+	struct request again = { 0 };
+	int r = config_init(config, err);
+
+	if (r == 0 && request->config)
+		r = config_load(config, request->config, err);
+	if (r == 0)
+		r = read_flags(argc, argv, config, &again, err);
+	return r < 0 ? r : config_finish(config, err);
+}
+
+static int serve(const struct config *config, struct err *err)
+{
+	struct agent *agent = NULL;
+	auto_close int lock = -1;
+	int r = loader_probe(err);
+
+	if (r < 0)
+		return err_wrap(err, r, "this kernel");
+	lock = instance_lock(config->run_dir, err);
+	if (lock < 0)
+		return lock;
+	if ((r = instance_bpffs(config->pin_root, err)) < 0 || (r = agent_new(config, &agent, err)) < 0)
+		return r;
+	if (config->posture.posture == POSTURE_AUDIT)
+		log_warn("posture=audit: nothing is dropped by policy, only reported");
+	log_info("started version=%s node=%s manifests=%s socket=%s metrics=%s", BULKHEAD_VERSION,
+		 config->node_name, config->manifests, config->socket, config->metrics);
+	r = agent_run(agent, err);
+	agent_free(agent);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	cleanup(config_done) struct config config = { 0 };
+	struct request request = { 0 };
+	struct err err = { 0 };
+
+	signal(SIGPIPE, SIG_IGN);
+	if (read_flags(argc, argv, NULL, &request, &err) < 0 ||
+	    (!request.done && read_settings(argc, argv, &config, &request, &err) < 0)) {
+		log_error("%s", err.msg);
+		return 2;
+	}
+	if (request.done)
+		return 0;
+	if (request.check_only) {
+		puts("ok");
+		return 0;
+	}
+	log_set_level(config.log_level);
+	if (serve(&config, &err) < 0) {
+		log_error("%s", err.msg);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What stands on disk and in the kernel, against what the daemon believes. The
+ * kernel is right about what exists, nobody is trusted to open. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "agent/agent.h"
+#include "agent/stamp.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "dataplane/hook.h"
+
+/* An attachment younger than this may still be without its file. */
+#define STATE_GRACE_MS 30000
+
+static void bad_file(const char *path, const struct err *err)
+{
+	log_warn("state file %s: %s; its endpoint is closed when the objects are known", path, err->msg);
+}
+
+static void state_folder(const struct agent *agent, char *out, size_t size)
+{
+	snprintf(out, size, "%s/attachments", agent->config->run_dir);
+}
+
+static bool row_agrees(const struct agent *agent, const struct attachment *attachment, struct err *err)
+{
+	struct bh_endpoint row;
+
+	if (maps_endpoint_get(agent->maps, attachment->endpoint.slot, &row, err) < 0)
+		return false;
+	return attachment_agrees(attachment, &row, err);
+}
+
+/* The attachments of before the restart, as far as the kernel confirms them. */
+int reconcile_start(struct agent *agent, struct err *err)
+{
+	struct attachments *set = &agent->attachments;
+	char folder[4096];
+	int r;
+
+	state_folder(agent, folder, sizeof(folder));
+	r = attachments_load(folder, set, bad_file, err);
+	for (size_t i = 0; r >= 0 && i < set->n;) {
+		struct attachment *attachment = set->v[i];
+		struct err why = { 0 };
+
+		attachment->since_ms = stamp_now_ms();
+		if (row_agrees(agent, attachment, &why)) {
+			i++;
+			continue;
+		}
+		log_warn("state of pod=%s/%s container=%s is out of date: %s; ignoring it",
+			 attachment->endpoint.namespace, attachment->endpoint.pod, attachment->container_id,
+			 why.msg);
+		attachment_free(attachments_take(set, attachment->container_id, attachment->ifname));
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Forgets attachments whose row was released behind our back: a DEL that could
+ * not reach the daemon. */
+void reconcile_attachments(struct agent *agent)
+{
+	struct attachments *set = &agent->attachments;
+
+	for (size_t i = 0; i < set->n;) {
+		struct attachment *attachment = set->v[i];
+
+		if (row_agrees(agent, attachment, NULL))
+			i++;
+		else
+			agent_detach(agent, attachment->container_id, attachment->ifname);
+	}
+}
+
+static void orphan_close(struct agent *agent, uint32_t slot, const struct bh_endpoint *row)
+{
+	struct err err = { 0 };
+
+	if (!(row->flags & BH_EP_OPEN))
+		return;
+	log_error("endpoint slot=%u ifindex=%u is open but no state file describes it; closing it", slot,
+		  row->ifindex);
+	if (enforce_close(&agent->enforce, slot, row, &err) < 0)
+		health_bad(&agent->health, HEALTH_STATE, "closing slot %u: %s", slot, err.msg);
+}
+
+/* Open rows that nobody registered would keep their old policy for ever. */
+void reconcile_orphans(struct agent *agent)
+{
+	struct bh_endpoint row;
+
+	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++)
+		if (maps_endpoint_get(agent->maps, slot, &row, NULL) == 0 &&
+		    !attachments_find_ifindex(&agent->attachments, row.ifindex))
+			orphan_close(agent, slot, &row);
+}
+
+static bool link_gone(struct agent *agent, uint32_t ifindex)
+{
+	struct link_info info;
+
+	return link_find_index(agent->node.ns, ifindex, &info, NULL) == -ENODEV;
+}
+
+/* Rows of interfaces that no longer exist (THREATS F7): a plugin was killed
+ * between its claim and its answer, or a DEL never came. */
+static void release_vanished(struct agent *agent, uint32_t ifindex)
+{
+	const struct attachment *attachment = attachments_find_ifindex(&agent->attachments, ifindex);
+	struct err err = { 0 };
+
+	log_info("interface %u is gone; releasing its endpoint", ifindex);
+	if (hook_detach(agent->config->pin_root, ifindex, &err) < 0)
+		log_warn("hooks of interface %u: %s", ifindex, err.msg);
+	if (attachment)
+		agent_detach(agent, attachment->container_id, attachment->ifname);
+	else if (maps_endpoint_release(agent->maps, ifindex, &err) < 0)
+		log_warn("endpoint of interface %u: %s", ifindex, err.msg);
+}
+
+static void sweep_links(struct agent *agent)
+{
+	struct bh_endpoint row;
+
+	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++)
+		if (maps_endpoint_get(agent->maps, slot, &row, NULL) == 0 && link_gone(agent, row.ifindex))
+			release_vanished(agent, row.ifindex);
+}
+
+/* A file that is gone means a DEL whose word did not reach us. */
+static void sweep_files(struct agent *agent)
+{
+	cleanup(attachments_done) struct attachments files = { 0 };
+	struct attachments *set = &agent->attachments;
+	int64_t young = stamp_now_ms() - STATE_GRACE_MS;
+	struct err err = { 0 };
+	char folder[4096];
+	int r;
+
+	state_folder(agent, folder, sizeof(folder));
+	r = attachments_load(folder, &files, NULL, &err);
+	if (r < 0)
+		log_warn("state files: %s; keeping every attachment", err.msg);
+	if (r != 0)
+		return; /* a broken file is not a missing one, and we cannot say whose it is */
+	for (size_t i = 0; i < set->n;) {
+		struct attachment *attachment = set->v[i];
+
+		if (attachment->since_ms > young ||
+		    attachments_find(&files, attachment->container_id, attachment->ifname)) {
+			i++;
+			continue;
+		}
+		log_info("state file of pod=%s/%s is gone; releasing its endpoint",
+			 attachment->endpoint.namespace, attachment->endpoint.pod);
+		agent_detach(agent, attachment->container_id, attachment->ifname);
+	}
+}
+
+void reconcile_sweep(struct agent *agent)
+{
+	sweep_links(agent);
+	sweep_files(agent);
+	if (agent->enforce.synced)
+		reconcile_orphans(agent);
+}
