@@ -57,8 +57,8 @@ $(O)/%.o: %.c | deps
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # --- the kernel room
-BPF_CFLAGS = -O2 -g -target bpf -std=gnu11 -Wall -Wextra -Wno-unused-function \
-	-Iinclude -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Wno-unused-function \
+	-I. -Iinclude -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
 
 $(BPF_OBJECT): bpf/bulkhead.bpf.c | deps
 	@mkdir -p $(@D)

@@ -253,7 +253,8 @@ struct bh_usage {
 BH_ASSERT_SIZE(struct bh_usage, 40);
 
 /* bh_events: one dropped or audited packet. Written by bpf/event.h, read by
- * src/dataplane/ring.c. */
+ * src/dataplane/ring.c. Where policy decided, src is the end that opened the
+ * connection, also when the packet was a reply: the tuple is the one to explain. */
 struct bh_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u32 ifindex; /* the endpoint whose rule decided */

@@ -34,7 +34,7 @@
 	BH_REASON(FLOW_TABLE, 24, "flow_table", "the flow table is full")                      \
 	BH_REASON(ENCAP, 25, "encap", "encapsulating protocol")                                \
 	BH_REASON(TUNNEL, 26, "tunnel", "forged tunnel packet to a node")                      \
-	BH_REASON(DHCP, 27, "dhcp", "DHCP to a broadcast address")                             \
+	BH_REASON(DHCP, 27, "dhcp", "DHCP to a broadcast address, or that no rule names")                             \
 	BH_REASON(OLD_FLOW, 28, "old_flow", "connection older than the policy's attachment")
 
 enum bh_reason {

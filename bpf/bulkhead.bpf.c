@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The kernel room: one pair of programs for every pod interface, and the sweeper
+ * of flow records. Start reading at from_pod.h; a packet goes parse -> endpoint ->
+ * flow -> policy -> exit.
+ */
+#include "bpf/from_pod.h"
+#include "bpf/sweep.h"
+#include "bpf/to_pod.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tc")
+int bh_from_pod(struct __sk_buff *skb)
+{
+	struct pass pass = { 0 };
+	int r = from_pod(skb, &pass);
+
+	return pass_exit(skb, &pass, r, r == 0 && may_deliver(&pass));
+}
+
+SEC("tc")
+int bh_to_pod(struct __sk_buff *skb)
+{
+	struct pass pass = { 0 };
+	int r = to_pod(skb, &pass);
+
+	return pass_exit(skb, &pass, r, false);
+}
+
+SEC("syscall")
+int bh_sweep(__attribute__((unused)) void *ctx)
+{
+	struct sweep sweep = { .now = bpf_jiffies64() };
+	struct bh_config *config;
+	__u32 zero = 0;
+
+	config = bpf_map_lookup_elem(&bh_config, &zero);
+	if (!config)
+		return 0;
+	sweep.hz = config->hz;
+	bpf_for_each_map_elem(&bh_flows, sweep_record, &sweep, 0);
+	return sweep.remaining;
+}

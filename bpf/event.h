@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What user space hears of: drops and audited connections, so many per second and
+ * endpoint, and every one that it does not hear of is counted (C15). */
+#ifndef BPF_EVENT_H
+#define BPF_EVENT_H
+
+#include "bpf/pass.h"
+
+/* A bucket per second. Two CPUs may refill at once and grant a few more; the
+ * three counts stay exact. */
+static __always_inline bool event_granted(struct bh_usage *usage, const struct pass *pass)
+{
+	if (pass->now - READ_ONCE(usage->refilled) >= pass->config->hz || usage->refilled == 0) {
+		WRITE_ONCE(usage->refilled, pass->now);
+		WRITE_ONCE(usage->tokens, pass->config->event_rate);
+	}
+	if (READ_ONCE(usage->tokens) == 0)
+		return false;
+	return (__s32)__sync_fetch_and_add(&usage->tokens, -1) > 0;
+}
+
+static __always_inline void event_fill(struct bh_event *event, struct __sk_buff *skb, const struct pass *pass,
+				       const struct end *end, __u8 reason)
+{
+	const struct packet *pkt = &pass->pkt;
+	bool reversed = pass->reversed;
+
+	event->time_ns = bpf_ktime_get_ns();
+	event->ifindex = end->row->ifindex;
+	event->revision = end->revision;
+	event->src = reversed ? pkt->dst : pkt->src;
+	event->dst = reversed ? pkt->src : pkt->dst;
+	event->sport = reversed ? pkt->dport : pkt->sport;
+	event->dport = reversed ? pkt->sport : pkt->dport;
+	event->proto = pkt->proto;
+	event->direction = pass->rule_direction;
+	event->reason = reason;
+	event->action = reason == BH_PASS ? BH_AUDIT : BH_DENY;
+	event->tcp_flags = pkt->tcp_flags;
+	event->icmp_type = pkt->icmp_type;
+	event->icmp_code = pkt->icmp_code;
+	event->pad = 0;
+	event->ethertype = pkt->ethertype;
+	event->length = skb->len;
+}
+
+static __always_inline void event_report(struct __sk_buff *skb, const struct pass *pass, const struct end *end,
+					 __u8 reason)
+{
+	__u32 slot = end->slot;
+	struct bh_usage *usage = bpf_map_lookup_elem(&bh_usage, &slot);
+	struct bh_event *event;
+
+	if (!usage || !end->row)
+		return;
+	if (!event_granted(usage, pass)) {
+		__sync_fetch_and_add(&usage->suppressed, 1);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&bh_events, sizeof(*event), 0);
+	if (!event) {
+		__sync_fetch_and_add(&usage->lost, 1);
+		return;
+	}
+	event_fill(event, skb, pass, end, reason);
+	bpf_ringbuf_submit(event, 0);
+	__sync_fetch_and_add(&usage->emitted, 1);
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ICMP (S7 to S9). Echo is a flow like any other. Errors pass when they quote a
+ * live flow of this pod. Redirects, timestamps, masks and quenches never pass.
+ * All the rest is judged like a protocol without ports, packet by packet.
+ */
+#ifndef BPF_ICMP_H
+#define BPF_ICMP_H
+
+#include "bpf/flow.h"
+
+enum icmp_kind {
+	ICMP_KIND_NONE,	 /* not ICMP */
+	ICMP_KIND_ECHO_REQUEST,
+	ICMP_KIND_ECHO_REPLY,
+	ICMP_KIND_ERROR,
+	ICMP_KIND_NEVER,
+	ICMP_KIND_OTHER,
+};
+
+static __always_inline enum icmp_kind icmp4_kind(__u8 type)
+{
+	switch (type) {
+	case 8:
+		return ICMP_KIND_ECHO_REQUEST;
+	case 0:
+		return ICMP_KIND_ECHO_REPLY;
+	case 3:
+	case 11:
+	case 12:
+		return ICMP_KIND_ERROR;
+	case 4: /* source quench */
+	case 5: /* redirect */
+	case 13 ... 18: /* timestamp, information, mask */
+		return ICMP_KIND_NEVER;
+	default:
+		return ICMP_KIND_OTHER;
+	}
+}
+
+static __always_inline enum icmp_kind icmp6_kind(__u8 type)
+{
+	switch (type) {
+	case ICMP6_ECHO_REQUEST:
+		return ICMP_KIND_ECHO_REQUEST;
+	case ICMP6_ECHO_REPLY:
+		return ICMP_KIND_ECHO_REPLY;
+	case 1 ... 4:
+		return ICMP_KIND_ERROR;
+	case 139: /* node information */
+	case 140:
+		return ICMP_KIND_NEVER;
+	default:
+		return ICMP_KIND_OTHER;
+	}
+}
+
+static __always_inline enum icmp_kind icmp_kind(const struct packet *pkt)
+{
+	if (pkt->ethertype == ETH_P_IP && pkt->proto == IPPROTO_ICMP)
+		return icmp4_kind(pkt->icmp_type);
+	if (pkt->ethertype == ETH_P_IPV6 && pkt->proto == IPPROTO_ICMPV6)
+		return icmp6_kind(pkt->icmp_type);
+	return ICMP_KIND_NONE;
+}
+
+/* Errors that a router on the way may send; the others come from the quoted
+ * packet's receiver. */
+static __always_inline bool icmp_from_any_router(const struct packet *pkt)
+{
+	if (pkt->proto == IPPROTO_ICMP)
+		return pkt->icmp_type == 3 || pkt->icmp_type == 11;
+	return pkt->icmp_type >= 1 && pkt->icmp_type <= 3;
+}
+
+/* The quoted header, whole or not at all; ports from the 8 bytes behind it. */
+static __always_inline int quote_l4(struct __sk_buff *skb, struct packet *quote, __u32 off)
+{
+	__u8 head[8];
+	__u8 type;
+
+	if (bpf_skb_load_bytes(skb, off, head, sizeof(head)) < 0)
+		return -BH_ICMP_ERROR;
+	if (proto_has_ports(quote->proto)) {
+		quote->sport = *(__be16 *)head;
+		quote->dport = *(__be16 *)(head + 2);
+		return 0;
+	}
+	if (quote->proto != (quote->ethertype == ETH_P_IP ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return 0;
+	type = head[0];
+	quote->icmp_type = type;
+	if (icmp_is_request(quote)) {
+		quote->sport = *(__be16 *)(head + 4);
+		quote->dport = bpf_htons(BH_ECHO_PORT);
+	} else if (icmp_is_reply(quote)) {
+		quote->sport = bpf_htons(BH_ECHO_PORT);
+		quote->dport = *(__be16 *)(head + 4);
+	} else {
+		return -BH_ICMP_ERROR;
+	}
+	return 0;
+}
+
+static __always_inline int quote_ipv4(struct __sk_buff *skb, struct packet *quote, __u32 off)
+{
+	struct iphdr ip;
+
+	if (bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)) < 0)
+		return -BH_ICMP_ERROR;
+	if (ip.version != 4 || ip.ihl != 5 || (ip.frag_off & bpf_htons(0x3fff)))
+		return -BH_ICMP_ERROR;
+	quote->src = addr_v4(ip.saddr);
+	quote->dst = addr_v4(ip.daddr);
+	quote->proto = ip.protocol;
+	return quote_l4(skb, quote, off + sizeof(ip));
+}
+
+static __always_inline int quote_ipv6(struct __sk_buff *skb, struct packet *quote, __u32 off)
+{
+	struct ipv6hdr ip;
+
+	if (bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)) < 0)
+		return -BH_ICMP_ERROR;
+	if (ip.version != 6)
+		return -BH_ICMP_ERROR;
+	__builtin_memcpy(&quote->src, &ip.saddr, sizeof(quote->src));
+	__builtin_memcpy(&quote->dst, &ip.daddr, sizeof(quote->dst));
+	quote->proto = ip.nexthdr;
+	return quote_l4(skb, quote, off + sizeof(ip));
+}
+
+/* The quoted packet went the other way: its destination is the side the error
+ * comes from. Never refreshes the flow. */
+static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *pass)
+{
+	struct packet *pkt = &pass->pkt;
+	__u32 off = pkt->l4 + sizeof(struct icmp_head);
+	struct packet quote = { .ethertype = pkt->ethertype };
+	struct bh_flow_key key;
+	struct flow_view view;
+	struct bh_flow_end *own;
+	int r;
+
+	r = pkt->proto == IPPROTO_ICMP ? quote_ipv4(skb, &quote, off) : quote_ipv6(skb, &quote, off);
+	if (r < 0)
+		return r;
+	if (!addr_eq(&quote.src, &pkt->dst))
+		return -BH_ICMP_ERROR;
+	if (!addr_eq(&quote.dst, &pkt->src) && (pass->direction == BH_EGRESS || !icmp_from_any_router(pkt)))
+		return -BH_ICMP_ERROR;
+	view.src_is_hi = flow_key_fill(&key, &quote);
+	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
+	if (!view.flow || !flow_is_live(view.flow, pass->now))
+		return -BH_ICMP_ERROR;
+	own = pass->direction == BH_EGRESS ? flow_dst(&view) : flow_src(&view);
+	if (own->ifindex != pass->own.row->ifindex)
+		return -BH_ICMP_ERROR;
+	/* Policy moved on and no packet of the flow was judged since. */
+	if (own->revision != pass->own.revision && !(pass->config->flags & BH_CONFIG_KEEP_FLOWS))
+		return -BH_ICMP_ERROR;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Expiry of flow records, in the kernel so that no user-space race can delete a
+ * record that a packet has just renewed. Started by the daemon; see flow.h for who
+ * may do what to a record.
+ */
+#ifndef BPF_SWEEP_H
+#define BPF_SWEEP_H
+
+#include "bpf/quota.h"
+
+struct bpf_map;
+
+struct sweep {
+	__u64 now;
+	__u32 hz;
+	__u32 remaining;
+};
+
+static __always_inline bool endpoint_is_gone(__u32 slot, __u32 ifindex)
+{
+	struct bh_endpoint *ep;
+
+	if (ifindex == 0)
+		return false;
+	ep = endpoint_at(slot);
+	return !ep || READ_ONCE(ep->ifindex) != ifindex;
+}
+
+/* Records of endpoints that left expire at once and owe nothing to whoever has
+ * their slot next. */
+static __always_inline void sweep_orphan(struct bh_flow *flow, const struct sweep *sweep, __u64 expires)
+{
+	if (endpoint_is_gone(flow->owner, flow->owner_ifindex))
+		WRITE_ONCE(flow->owner_ifindex, 0);
+	if (expires <= sweep->now)
+		return;
+	if (endpoint_is_gone(flow->end[0].slot, flow->end[0].ifindex) ||
+	    endpoint_is_gone(flow->end[1].slot, flow->end[1].ifindex))
+		__sync_val_compare_and_swap(&flow->expires, expires, sweep->now);
+}
+
+static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh_flow *flow, struct sweep *sweep)
+{
+	__u64 expires = READ_ONCE(flow->expires);
+	__u32 owner, owner_ifindex;
+
+	sweep_orphan(flow, sweep, expires);
+	sweep->remaining++;
+	if ((__s64)(sweep->now - expires) <= (__s64)sweep->hz)
+		return 0;
+	owner = flow->owner;
+	owner_ifindex = flow->owner_ifindex;
+	if (__sync_val_compare_and_swap(&flow->expires, expires, 0) != expires)
+		return 0;
+	if (bpf_map_delete_elem(map, key) == 0) {
+		sweep->remaining--;
+		quota_return(owner, owner_ifindex);
+	}
+	return 0;
+}
+
+#endif
