@@ -119,6 +119,12 @@ static __always_inline void flow_touch(struct pass *pass, const struct flow_view
 		WRITE_ONCE(flow->expires, wanted);
 }
 
+/* A record is for packets of its own interfaces only (S2). */
+static __always_inline bool end_is_own(const struct pass *pass, const struct bh_flow_end *stamp)
+{
+	return stamp->ifindex == pass->own.row->ifindex && stamp->slot == pass->own.slot;
+}
+
 static __always_inline bool end_is_stale(const struct bh_flow_end *stamp, const struct end *end)
 {
 	return end->row && stamp->revision != end->revision;

@@ -66,7 +66,7 @@ static __always_inline int from_pod_flow(struct pass *pass)
 	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
 	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
 	known = view.flow && flow_is_live(view.flow, pass->now) &&
-		flow_src(&view)->ifindex == pass->own.row->ifindex && far_resolve(pass, flow_dst(&view));
+		end_is_own(pass, flow_src(&view)) && far_resolve(pass, flow_dst(&view));
 	if (likely(known && !(pass->pkt.bits & PKT_SYN))) {
 		if (pass->far.row && !endpoint_is_open(pass->far.row))
 			return far_closed(pass);

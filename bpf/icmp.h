@@ -154,7 +154,7 @@ static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *
 	if (!view.flow || !flow_is_live(view.flow, pass->now))
 		return -BH_ICMP_ERROR;
 	own = pass->direction == BH_EGRESS ? flow_dst(&view) : flow_src(&view);
-	if (own->ifindex != pass->own.row->ifindex)
+	if (!end_is_own(pass, own))
 		return -BH_ICMP_ERROR;
 	/* Policy moved on and no packet of the flow was judged since. */
 	if (own->revision != pass->own.revision && !(pass->config->flags & BH_CONFIG_KEEP_FLOWS))

@@ -96,7 +96,7 @@ static __always_inline int to_pod_flow(struct pass *pass)
 	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
 	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
 	known = view.flow && flow_is_live(view.flow, pass->now) &&
-		flow_dst(&view)->ifindex == pass->own.row->ifindex && far_resolve(pass, flow_src(&view));
+		end_is_own(pass, flow_dst(&view)) && far_resolve(pass, flow_src(&view));
 	if (is_trusted(pass))
 		return to_pod_trusted(pass, &key, &view, known);
 	/* A forwarded packet that wears the node's address is not the node (S17). */

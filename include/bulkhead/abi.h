@@ -124,7 +124,7 @@ struct bh_endpoint {
 	__u32 egress;  /* subject; 0: not isolated in this direction */
 	__u32 ingress;
 	__u32 revision; /* of this endpoint's policy; only grows, never 0 when open */
-	__u32 pad;
+	__u32 last;	/* free slot: the ifindex that had it last. User space only */
 	__u8 mac[6];	  /* the pod's */
 	__u8 host_mac[6]; /* of the host side */
 	__u32 pad2;

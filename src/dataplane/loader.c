@@ -107,12 +107,12 @@ static int map_reuse(struct bpf_map *map, const char *root, struct err *err)
 	if (r < 0)
 		return r;
 
-	auto_close int fd = pin_open(path, err);
+	auto_close int fd = bpf_obj_get(path);
 
 	if (fd == -ENOENT)
-		return 0;
+		return 0; /* created by the load */
 	if (fd < 0)
-		return fd;
+		return err_set(err, -fd, "pin %s: %s", path, strerror(-fd));
 	r = map_compare(map, fd, path, err);
 	if (r < 0)
 		return r;

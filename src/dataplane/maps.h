@@ -29,6 +29,10 @@ int maps_endpoint_find(struct maps *maps, uint32_t ifindex, uint32_t *ret_slot, 
  * it. Nothing there is success. */
 int maps_endpoint_release(struct maps *maps, uint32_t ifindex, struct err *err);
 
+/* Ends BH_EP_GRACE: from now on only connections that were seen to open pass.
+ * -ESTALE: the slot is another interface's. */
+int maps_endpoint_grace_end(struct maps *maps, uint32_t slot, uint32_t ifindex, struct err *err);
+
 int maps_local_set(struct maps *maps, const struct bh_addr *addr, uint32_t slot, struct err *err);
 int maps_local_clear(struct maps *maps, const struct bh_addr *addr, struct err *err);
 /* Replaces the set of the node's own addresses (BH_LOCAL_NODE). */

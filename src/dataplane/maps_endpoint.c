@@ -57,9 +57,24 @@ static void row_publish(struct bh_endpoint *row, const struct bh_endpoint *endpo
 	struct bh_endpoint closed = *endpoint;
 
 	closed.flags &= ~(__u32)BH_EP_OPEN;
-	closed.ifindex = 0;
+	closed.ifindex = closed.last = 0;
 	memcpy(row, &closed, sizeof(closed));
 	__atomic_store_n(&row->ifindex, endpoint->ifindex, __ATOMIC_RELEASE);
+}
+
+/* The same interface again (chained mode): its flow records must not outlive the
+ * row that they were judged by. */
+static int flows_forget(struct maps *maps, uint32_t ifindex, struct err *err)
+{
+	int r = 0;
+
+	for (uint32_t step = 0; step < BH_ENDPOINT_PROBE && r >= 0; step++) {
+		const struct bh_endpoint *row = &maps->endpoints[slot_probe(ifindex, step)];
+
+		if (row->ifindex == 0 && row->last == ifindex)
+			r = maps_flows_sweep(maps, err);
+	}
+	return r < 0 ? r : 0;
 }
 
 int maps_endpoint_claim(struct maps *maps, const struct bh_endpoint *endpoint, uint32_t *ret_slot,
@@ -72,6 +87,9 @@ int maps_endpoint_claim(struct maps *maps, const struct bh_endpoint *endpoint, u
 		return err_set(err, EINVAL, "endpoint without an interface");
 	if (maps_endpoint_find(maps, endpoint->ifindex, &slot, NULL) == 0)
 		return err_set(err, EEXIST, "interface %u has an endpoint row already", endpoint->ifindex);
+	r = flows_forget(maps, endpoint->ifindex, err);
+	if (r < 0)
+		return r;
 	for (uint32_t step = 0; step < BH_ENDPOINT_PROBE; step++) {
 		slot = slot_probe(endpoint->ifindex, step);
 		if (maps->endpoints[slot].ifindex != 0)
@@ -120,10 +138,21 @@ int maps_endpoint_release(struct maps *maps, uint32_t ifindex, struct err *err)
 	__atomic_store_n(&row->flags, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&row->ifindex, 0, __ATOMIC_SEQ_CST);
 	memset(row, 0, sizeof(*row));
-	/* Its flow records expire now, so that a later owner of the same
-	 * interface number never meets them. */
-	r = maps_flows_sweep(maps, err);
-	return r < 0 ? r : 0;
+	row->last = ifindex;
+	return 0;
+}
+
+int maps_endpoint_grace_end(struct maps *maps, uint32_t slot, uint32_t ifindex, struct err *err)
+{
+	struct bh_endpoint *row;
+
+	if (slot >= BH_ENDPOINTS_MAX)
+		return err_set(err, EINVAL, "endpoint slot %u: no such slot", slot);
+	row = &maps->endpoints[slot];
+	if (ifindex == 0 || __atomic_load_n(&row->ifindex, __ATOMIC_ACQUIRE) != ifindex)
+		return err_set(err, ESTALE, "endpoint slot %u belongs to another interface", slot);
+	__atomic_and_fetch(&row->flags, ~(__u32)BH_EP_GRACE, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 int maps_local_set(struct maps *maps, const struct bh_addr *addr, uint32_t slot, struct err *err)
