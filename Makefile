@@ -116,11 +116,13 @@ $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dat
 bpf-tests: $(BPF_TESTS)
 
 # --- traffic for tests, demo and bench
-TOOLS := $(O)/probe $(O)/traffic
+TOOLS := $(O)/probe $(O)/traffic $(O)/daemon-double
 $(O)/probe: $(O)/tests/netns/probe.o
 $(O)/traffic: $(O)/tests/bench/traffic.o
+$(O)/daemon-double: $(O)/tests/netns/daemon_double.o $(call libs,dataplane base)
+$(O)/daemon-double: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(TOOLS):
-	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 # --- the commands
 NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(wildcard tests/netns/*.sh))

@@ -23,7 +23,7 @@
 
 /* Routes of ours carry this protocol number, so that repair and cleanup know
  * them. */
-#define LINK_ROUTE_PROTO 0xbd
+#define LINK_ROUTE_PROTO 0xb8
 #define LINK_ALIAS_MAX 256
 
 struct link_ns;
