@@ -33,7 +33,7 @@ DEFINE_AUTO(struct attachment, attachment_free)
 #define auto_attachment cleanup(attachment_free_auto)
 
 /* From the POST body or a state file (whose further keys are left alone).
- * -EINVAL naming the field. */
+ * Negative naming the field. */
 int attachment_decode(const cJSON *json, struct attachment **ret, struct err *err);
 
 /* Does the endpoint row speak of the same interface and addresses? */
