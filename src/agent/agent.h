@@ -84,5 +84,8 @@ int reconcile_start(struct agent *agent, struct err *err);
 void reconcile_attachments(struct agent *agent);
 void reconcile_orphans(struct agent *agent);
 void reconcile_sweep(struct agent *agent);
+/* Ends the time in which a pod that already talked when it was attached may go on
+ * with connections that nobody saw opening. */
+void reconcile_grace(struct agent *agent);
 
 #endif

@@ -199,6 +199,7 @@ static void on_second(evutil_socket_t fd, short what, void *data)
 		log_warn("sweep of flow records: %s", err.msg);
 	else
 		agent->metrics.flows = (uint64_t)r;
+	reconcile_grace(agent);
 }
 
 static void on_half_minute(evutil_socket_t fd, short what, void *data)

@@ -25,6 +25,7 @@ struct attachment {
 	uint8_t host_mac[6];
 	struct endpoint endpoint; /* slot, ifindex, pod and addresses */
 	bool local;		  /* bh_locals knows its addresses */
+	bool grace_over;	  /* BH_EP_GRACE is gone */
 	int64_t since_ms;	  /* CLOCK_MONOTONIC of the registration */
 };
 

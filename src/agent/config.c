@@ -142,6 +142,11 @@ static int set_pod_wait(struct config *config, const cJSON *value, struct err *e
 	return want_number(value, 0, CONFIG_POD_WAIT_MAX_S, &config->pod_wait_s, err);
 }
 
+static int set_grace(struct config *config, const cJSON *value, struct err *err)
+{
+	return want_number(value, 0, 3600, &config->grace_s, err);
+}
+
 static int set_node_name(struct config *config, const cJSON *value, struct err *err)
 {
 	const char *text = "";
@@ -370,6 +375,7 @@ static const struct config_key keys[] = {
 	{ "keepFlows", set_keep_flows, NULL },
 	{ "flowQuota", set_flow_quota, NULL },
 	{ "eventRate", set_event_rate, NULL },
+	{ "oldFlowGrace", set_grace, NULL },
 	{ "timeouts", NULL, timeout_keys },
 	{ "tunnelPort", set_tunnel_port, NULL },
 	{ NULL, NULL, NULL },
@@ -484,7 +490,7 @@ int config_init(struct config *config, struct err *err)
 {
 	char host[256] = "";
 
-	*config = (struct config){ .log_level = LOG_INFO, .pod_wait_s = 5 };
+	*config = (struct config){ .log_level = LOG_INFO, .pod_wait_s = 5, .grace_s = 30 };
 	config->posture.posture = POSTURE_STANDARD;
 	config->posture.deny_pod_to_node = true;
 	loader_config_default(&config->kernel);

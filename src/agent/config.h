@@ -29,6 +29,7 @@ struct config {
 	char *node_name;
 	enum log_level log_level;
 	unsigned int pod_wait_s; /* how long an attachment waits for its pod's object */
+	unsigned int grace_s;	 /* how long a chained pod's connections from before may go on */
 	struct posture_config posture;
 	struct bh_config kernel;
 };

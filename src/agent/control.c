@@ -19,18 +19,19 @@ static const struct route {
 	const char *path;
 	void (*serve)(struct call *call);
 	bool root_only;
+	bool needs_world; /* an empty world before the first sync would answer nonsense */
 } routes[] = {
-	{ EVHTTP_REQ_POST, "/v1/attachments", control_attach, true },
-	{ EVHTTP_REQ_DELETE, "/v1/attachments", control_detach, true },
-	{ EVHTTP_REQ_GET, "/v1/ready", control_ready, false },
-	{ EVHTTP_REQ_GET, "/v1/status", control_status, false },
-	{ EVHTTP_REQ_GET, "/v1/endpoints", control_endpoints, false },
-	{ EVHTTP_REQ_GET, "/v1/policies", control_policies, false },
-	{ EVHTTP_REQ_GET, "/v1/flows", control_flows, false },
-	{ EVHTTP_REQ_GET, "/v1/explain", control_explain, false },
-	{ EVHTTP_REQ_GET, "/v1/matrix", control_matrix, false },
-	{ EVHTTP_REQ_GET, "/v1/lint", control_lint, false },
-	{ EVHTTP_REQ_GET, "/v1/drops", control_drops, false },
+	{ EVHTTP_REQ_POST, "/v1/attachments", control_attach, true, false },
+	{ EVHTTP_REQ_DELETE, "/v1/attachments", control_detach, true, false },
+	{ EVHTTP_REQ_GET, "/v1/ready", control_ready, false, false },
+	{ EVHTTP_REQ_GET, "/v1/status", control_status, false, false },
+	{ EVHTTP_REQ_GET, "/v1/endpoints", control_endpoints, false, false },
+	{ EVHTTP_REQ_GET, "/v1/policies", control_policies, false, true },
+	{ EVHTTP_REQ_GET, "/v1/flows", control_flows, false, false },
+	{ EVHTTP_REQ_GET, "/v1/explain", control_explain, false, true },
+	{ EVHTTP_REQ_GET, "/v1/matrix", control_matrix, false, true },
+	{ EVHTTP_REQ_GET, "/v1/lint", control_lint, false, true },
+	{ EVHTTP_REQ_GET, "/v1/drops", control_drops, false, false },
 };
 
 const char *call_query(const struct call *call, const char *key)
@@ -138,6 +139,8 @@ static void serve(struct evhttp_request *request, void *data)
 				   path_known ? "method not allowed" : "no such path");
 	if (route->root_only && !peer_is_root(request))
 		return reply_error(control, request, 403, "only root may change attachments");
+	if (route->needs_world && !control->agent->enforce.synced)
+		return reply_error(control, request, 503, "not synced yet");
 	if (evhttp_parse_query_str(query ? query : "", &call.query) < 0)
 		return reply_error(control, request, 400, "query: cannot be read");
 	route->serve(&call);

@@ -166,3 +166,20 @@ void reconcile_sweep(struct agent *agent)
 	if (agent->enforce.synced)
 		reconcile_orphans(agent);
 }
+
+void reconcile_grace(struct agent *agent)
+{
+	int64_t end = stamp_now_ms() - (int64_t)agent->config->grace_s * 1000;
+
+	for (size_t i = 0; i < agent->attachments.n; i++) {
+		struct attachment *attachment = agent->attachments.v[i];
+		const struct endpoint *endpoint = &attachment->endpoint;
+		struct err err = { 0 };
+
+		if (attachment->grace_over || attachment->since_ms > end)
+			continue;
+		if (maps_endpoint_grace_end(agent->maps, endpoint->slot, endpoint->ifindex, &err) < 0)
+			log_debug("grace of pod=%s/%s: %s", endpoint->namespace, endpoint->pod, err.msg);
+		attachment->grace_over = true;
+	}
+}

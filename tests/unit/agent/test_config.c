@@ -68,7 +68,7 @@ static void every_key_is_read(void **state)
 		      "podToNode: true\nallowPolicyAudit: false\nfragments: drop\nextensionHeaders: true\n"
 		      "allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
 		      "timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
-		      "tunnelPort: 8472\n",
+		      "tunnelPort: 8472\noldFlowGrace: 0\n",
 		      &err);
 
 	assert_string_equal(err.msg, "");
@@ -101,6 +101,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->kernel.other_s, 5);
 	assert_int_equal(config->kernel.frag_s, 6);
 	assert_int_equal(config->kernel.tunnel_port, htons(8472));
+	assert_int_equal(config->grace_s, 0);
 }
 
 static void a_flag_can_be_switched_off_again(void **state)
@@ -169,6 +170,32 @@ static void a_socket_path_that_does_not_fit_is_refused(void **state)
 	assert_non_null(strstr(err.msg, "path too long"));
 }
 
+/* The sample that is shipped says what the defaults are. */
+static void the_sample_file_says_the_defaults(void **state)
+{
+	struct config sample = { 0 };
+	struct config *config = *state;
+	struct err err = { 0 };
+
+	assert_int_equal(config_init(&sample, NULL), 0);
+	assert_int_equal(config_load(&sample, "deploy/bulkheadd.yaml", &err), 0);
+	assert_memory_equal(&sample.kernel, &config->kernel, sizeof(sample.kernel));
+	assert_string_equal(sample.manifests, config->manifests);
+	assert_string_equal(sample.run_dir, config->run_dir);
+	assert_string_equal(sample.pin_root, config->pin_root);
+	assert_string_equal(sample.metrics, config->metrics);
+	assert_int_equal(sample.log_level, config->log_level);
+	assert_int_equal(sample.pod_wait_s, config->pod_wait_s);
+	assert_int_equal(sample.grace_s, config->grace_s);
+	assert_int_equal(sample.posture.posture, config->posture.posture);
+	assert_int_equal(sample.posture.allow_dns, config->posture.allow_dns);
+	assert_string_equal(sample.posture.dns_namespace, config->posture.dns_namespace);
+	assert_string_equal(sample.posture.dns_pods.v[0].values[0], config->posture.dns_pods.v[0].values[0]);
+	assert_int_equal(sample.posture.deny_pod_to_node, config->posture.deny_pod_to_node);
+	assert_int_equal(sample.posture.forbid_policy_audit, config->posture.forbid_policy_audit);
+	config_done(&sample);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -181,6 +208,7 @@ int main(void)
 		TEST(bad_values_are_errors_with_their_line),
 		TEST(dns_labels_must_not_be_empty),
 		TEST(flags_go_over_the_file),
+		TEST(the_sample_file_says_the_defaults),
 		TEST(a_socket_path_that_does_not_fit_is_refused),
 	};
 
