@@ -23,36 +23,47 @@ struct report_node {
 int report_resolve(const struct world *world, const struct report_node *node, const char *text,
 		   struct explain_end *ret_end, struct err *err);
 
-/* "80", "80/TCP", "53/udp", "http" (a named port of the destination), "icmp". */
+/* "80", "80/TCP", "53/udp", "tcp/80", "http" (a named port of the destination),
+ * "icmp". -EINVAL: none of these; -ENOENT: no such port name there. */
 int report_resolve_port(const struct explain_end *to, const char *text, uint8_t *ret_proto,
 			uint16_t *ret_port, struct err *err);
 
-/* {"from","to","port","protocol","verdict":"allow|deny|audit|unknown",
- *  "egress":{side},"ingress":{side},"sentence"} with side =
- * {"judged","isolated","verdict","exemption","isolating":["ns/name"],
- *  "policy","rule","clause","why"}. */
+/* {"from","to","fromAddress"?,"toAddress"?,"port","protocol",
+ *  "verdict":"allow|deny|audit|unknown","egress":{side},"ingress":{side},"sentence"}
+ * with side = {"judged","isolated","byPosture","verdict","isolating":["ns/name"],
+ *  "exemption"?,"policy"?,"rule"?,"clause"?,"why"?}. The sentence is escaped and has
+ * a headline and a line per judged side. Two pods are judged by addresses of one
+ * family where they have it. */
 int report_explain(const struct world *world, const struct explain_query *query, cJSON **ret,
 		   struct err *err);
 
 /* Who may reach whom: {"pods":["ns/name"...],"cells":[{"from","to",
- *  "ports":[{"port","protocol","verdict"}],"other":"allow|deny|..."}]}; the ports
- * are those the destination's containers declare, `other` stands for any port
- * not declared. namespace null: all. */
+ *  "ports":[{"port","protocol","verdict"}],
+ *  "ranges":[{"protocol","first","last","verdict"}],"other":verdict}]}; "ports" are
+ * those the destination's containers declare. "ranges" and "other" together are
+ * exact over all ports: "other" holds for port-less protocols and for every port
+ * that no range covers. namespace null: all. hostNetwork and finished pods are
+ * left out. -E2BIG: too many pods for one answer. */
 int report_matrix(const struct world *world, const char *namespace, cJSON **ret, struct err *err);
 
-/* One drop or audit: {"time","action","reason","direction","from","to",
- *  "fromAddress","toAddress","port","protocol",...,"explanation":{...}}. `endpoint`
- * is the pod the event's direction speaks of; may be null. */
+/* One drop or audit: {"time" (RFC 3339),"action":"drop|audit","reason" (metric
+ * label),"reasonText","direction","endpoint"?,"from","to","fromAddress","toAddress",
+ * "fromPort"?,"port"?,"protocol","icmpType"?,"icmpCode"?,"tcpFlags"?,"length",
+ * "explanation"? (as report_explain() has it, for verdicts of policy),"sentence"
+ * (one line, escaped)}. `endpoint` is the pod the event's direction speaks of; may
+ * be null. */
 int report_event(const struct world *world, const struct report_node *node, const struct bh_event *event,
 		 const struct pod *endpoint, cJSON **ret, struct err *err);
 
 /* Policies with what they select and their problems (without revisions; the
- * daemon adds those). */
+ * daemon adds those): {"policies":[{"namespace","name","isolates":["ingress"],
+ * "rules":{"ingress":n,"egress":n},"selects":["ns/name"],"audit","problems":[]}]}. */
 int report_policies(const struct world *world, cJSON **ret, struct err *err);
 
-/* Lint over the world: findings as [{"object","field","message"}]: named ports
- * that a selected pod does not serve (R14), Service ports that backends do not
- * use (R25), policies that select nothing. */
+/* Lint over the world: {"findings":[{"object":"NetworkPolicy ns/name","field",
+ * "level":"error|warning|note","message"}]}: what is invalid (R23, error), named
+ * ports that a selected or reachable pod does not serve (R14, warning), peers and
+ * policies that match nothing now (note). */
 int report_lint(const struct world *world, cJSON **ret, struct err *err);
 
 #endif

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bulkhead/reason.h>
+
+#include "base/cleanup.h"
+#include "report/report.h"
+#include "report/report_part.h"
+
+#define TIME_TEXT_MAX 40
+#define NS_PER_S      1000000000LL
+
+static const struct {
+	const char *label;
+	const char *text;
+} reasons[] = {
+#define BH_REASON_ROW(name, number, label, text) [number] = { label, text },
+	BH_REASON_LIST(BH_REASON_ROW)
+#undef BH_REASON_ROW
+};
+
+static const char *reason_label(uint8_t reason)
+{
+	return reason < sizeof(reasons) / sizeof(*reasons) && reasons[reason].label ? reasons[reason].label
+										    : "unknown";
+}
+
+static const char *reason_words(uint8_t reason)
+{
+	return reason < sizeof(reasons) / sizeof(*reasons) && reasons[reason].text
+		       ? reasons[reason].text
+		       : "a reason of a newer version";
+}
+
+/* The kernel stamps by the monotonic clock; people want the one on the wall. */
+static void event_time(const struct bh_event *event, char out[TIME_TEXT_MAX])
+{
+	struct timespec wall, mono;
+	struct tm tm;
+	long long ns;
+	time_t s;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	ns = (wall.tv_sec - mono.tv_sec) * NS_PER_S + wall.tv_nsec - mono.tv_nsec + (long long)event->time_ns;
+	s = (time_t)(ns / NS_PER_S);
+	gmtime_r(&s, &tm);
+	snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03lldZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ns % NS_PER_S / 1000000);
+}
+
+/* The event's two ends. The packet entered or left by the endpoint's interface,
+ * so that end is the endpoint whatever address the packet claims. */
+static struct explain_query event_query(const struct world *world, const struct report_node *node,
+					const struct bh_event *event, const struct pod *endpoint)
+{
+	struct explain_query query = {
+		.from = end_of_addr(world, node, &event->src),
+		.to = end_of_addr(world, node, &event->dst),
+		.proto = event->proto,
+		.port = proto_has_ports(event->proto) ? ntohs(event->dport) : 0,
+	};
+	struct explain_end *own = event->direction == BH_INGRESS ? &query.to : &query.from;
+
+	if (endpoint) {
+		own->pod = endpoint;
+		own->is_own_node = false;
+	}
+	return query;
+}
+
+static bool event_is_verdict(const struct bh_event *event)
+{
+	return event->reason == BH_POLICY || event->action == BH_AUDIT;
+}
+
+static void end_add(struct text *text, const struct explain_end *end, __be16 port)
+{
+	auto_free char *name = end_text(end);
+	char addr[ADDR_TEXT_MAX];
+
+	addr_format(&end->addr, addr);
+	if (!name) {
+		text->failed = true;
+		return;
+	}
+	text_add_escaped(text, name);
+	if (end->pod)
+		text_addf(text, " (%s)", addr);
+	if (end->is_own_node && !end->pod)
+		text_addf(text, " (this node)");
+	if (port)
+		text_addf(text, " port %u", ntohs(port));
+}
+
+/* The side that decided, in words. */
+static void why_add(struct text *text, const struct world *world, const struct explain_query *query,
+		    const struct bh_event *event, const struct explanation *explanation)
+{
+	struct explanation side = *explanation; /* a view: nothing in it is freed */
+	auto_free char *words = NULL;
+
+	side.side[event->direction == BH_INGRESS ? BH_EGRESS : BH_INGRESS].judged = false;
+	if (side.side[event->direction].verdict == EXPLAIN_ALLOW) {
+		text_addf(text, "; the policies as they are now would let it pass");
+		return;
+	}
+	words = explanation_sentence(world, query, &side);
+	if (!words)
+		text->failed = true;
+	else
+		text_addf(text, "; %s", words);
+}
+
+/* "dropped TCP shop/job (10.1.0.7) -> shop/db (10.1.0.9) port 5432, ingress of
+ * shop/db; denied by ingress of ..." in one line. */
+static char *event_sentence(const struct world *world, const struct explain_query *query,
+			    const struct bh_event *event, const struct explanation *explanation)
+{
+	const struct explain_end *own = event->direction == BH_INGRESS ? &query->to : &query->from;
+	auto_free char *name = end_text(own);
+	struct text text = { 0 };
+	char buf[PROTO_TEXT_MAX];
+
+	if (!name)
+		return NULL;
+	text_addf(&text, "%s %s ", event->action == BH_AUDIT ? "would drop" : "dropped",
+		  proto_text(event->proto, buf));
+	end_add(&text, &query->from, 0);
+	text_addf(&text, " -> ");
+	end_add(&text, &query->to, proto_has_ports(event->proto) ? event->dport : 0);
+	text_addf(&text, ", %s of ", direction_text((enum bh_direction)event->direction));
+	text_add_escaped(&text, name);
+	if (explanation)
+		why_add(&text, world, query, event, explanation);
+	else
+		text_addf(&text, ": %s", reason_words(event->reason));
+	return text_take(&text);
+}
+
+static bool ends_put(cJSON *object, const struct explain_query *query)
+{
+	auto_free char *from = end_text(&query->from), *to = end_text(&query->to);
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+
+	addr_format(&query->from.addr, src);
+	addr_format(&query->to.addr, dst);
+	return put_text(object, "from", from) && put_text(object, "to", to) &&
+	       put_text(object, "fromAddress", src) && put_text(object, "toAddress", dst);
+}
+
+static bool ports_put(cJSON *object, const struct bh_event *event)
+{
+	char buf[PROTO_TEXT_MAX];
+	bool ok = put_text(object, "protocol", proto_text(event->proto, buf)) &&
+		  put_number(object, "length", event->length);
+
+	if (ok && proto_has_ports(event->proto))
+		ok = put_number(object, "fromPort", ntohs(event->sport)) &&
+		     put_number(object, "port", ntohs(event->dport));
+	if (ok && event->proto == IPPROTO_TCP)
+		ok = put_number(object, "tcpFlags", event->tcp_flags);
+	if (ok && (event->proto == IPPROTO_ICMP || event->proto == IPPROTO_ICMPV6))
+		ok = put_number(object, "icmpType", event->icmp_type) &&
+		     put_number(object, "icmpCode", event->icmp_code);
+	return ok;
+}
+
+static bool event_put(cJSON *object, const struct bh_event *event, const struct explain_query *query,
+		      const struct pod *endpoint)
+{
+	char when[TIME_TEXT_MAX];
+
+	event_time(event, when);
+	return put_text(object, "time", when) &&
+	       put_text(object, "action", event->action == BH_AUDIT ? "audit" : "drop") &&
+	       put_text(object, "reason", reason_label(event->reason)) &&
+	       put_text(object, "reasonText", reason_words(event->reason)) &&
+	       put_text(object, "direction", direction_text((enum bh_direction)event->direction)) &&
+	       (!endpoint || put_pod(object, "endpoint", endpoint)) && ends_put(object, query) &&
+	       ports_put(object, event);
+}
+
+static bool verdict_put(cJSON *object, const struct world *world, const struct explain_query *query,
+			const struct bh_event *event, const struct explanation *explanation)
+{
+	auto_free char *sentence = event_sentence(world, query, event, explanation);
+	cJSON *details = explanation ? put_object(object, "explanation") : NULL;
+
+	if (explanation && (!details || !put_explanation(details, explanation)))
+		return false;
+	return put_text(object, "sentence", sentence);
+}
+
+int report_event(const struct world *world, const struct report_node *node, const struct bh_event *event,
+		 const struct pod *endpoint, cJSON **ret, struct err *err)
+{
+	auto_json cJSON *object = cJSON_CreateObject();
+	struct explain_query query = event_query(world, node, event, endpoint);
+	struct explanation explanation = { 0 };
+	bool verdict = event_is_verdict(event), ok;
+	int r = verdict ? explain(world, &query, &explanation, err) : 0;
+
+	if (r < 0)
+		return r;
+	ok = object && event_put(object, event, &query, endpoint) &&
+	     verdict_put(object, world, &query, event, verdict ? &explanation : NULL);
+	explanation_done(&explanation);
+	if (!ok)
+		return err_set(err, ENOMEM, "the event");
+	*ret = TAKE(object);
+	return 0;
+}
