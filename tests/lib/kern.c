@@ -129,8 +129,8 @@ void kern_pod_add(struct kern *kern, const char *name, uint8_t n, uint32_t flags
 	struct err err = { 0 };
 
 	snprintf(pod.name, sizeof(pod.name), "%s", name);
-	kern_run("ip link add %s address 02:0b:00:00:01:%02x type veth peer name p-%s address 02:0b:00:00:00:%02x && "
-		 "ip link set %s up && ip link set p-%s up",
+	kern_run("ip link add name %s address 02:0b:00:00:01:%02x type veth peer name p-%s address 02:0b:00:00:00:%02x && "
+		 "ip link set dev %s up && ip link set dev p-%s up",
 		 name, n, name, n, name, name);
 	pod.ifindex = if_nametoindex(name);
 	pod_addresses(&pod, n);
