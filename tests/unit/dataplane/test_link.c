@@ -283,7 +283,7 @@ int main(void)
 	};
 
 	if (unshare(CLONE_NEWNET) < 0) {
-		printf("1..0 # SKIP needs root to make network namespaces\n");
+		printf("1..1\nok 1 - link # SKIP needs root to make network namespaces\n");
 		return 0;
 	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
