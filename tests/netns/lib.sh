@@ -259,9 +259,10 @@ ctl_counts() {
 # --- what could be left behind
 inventory() {
 	ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/link \1/'
-	ip route show table all | grep -v '^broadcast' | sed 's/^/route /'
-	ip -6 route show table all | grep -vE 'fe80|ff00|multicast' | sed 's/^/route6 /'
-	ip neigh show nud permanent | sed 's/^/neigh /'
+	# link-local routes come and go with the carrier, at the kernel's leisure
+	ip -4 route show table all | grep -v '^broadcast' | sed -E 's/^/route /; s/ linkdown//'
+	ip -6 route show table all | grep -vE 'fe80|ff00|multicast' | sed -E 's/^/route6 /; s/ linkdown//'
+	ip neigh show nud permanent | sed 's/^/neigh /' | sort
 	find /sys/fs/bpf -type f -o -type d | sed 's/^/pin /'
 	find "$run_dir" ! -name mode ! -name requests ! -name '*.lock' ! -name attachments 2>/dev/null | sed 's/^/file /'
 	find /run/cni -type f ! -name 'last_reserved*' ! -name lock 2>/dev/null | sed 's/^/address /'
