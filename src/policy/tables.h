@@ -10,11 +10,15 @@
  * never changes in place: a changed rule is a new subject, a changed label moves
  * an address to another class.
  *
- * Order of a plan (ARCHITECTURE "Order of updates"): classes are computed over
- * the matchers of the live *and* the wanted subjects together, so that moving
- * an address to its refined class changes no verdict of a live subject; then the
- * new subjects' rows; then one write per endpoint; then, behind a fence, what
- * nobody uses goes.
+ * Order of a plan (ARCHITECTURE "Order of updates"): first every row of every
+ * class that is needed on the way, then addresses to classes that mean to the
+ * subjects about to go what they meant before, then one write per endpoint; then,
+ * behind a fence, what nobody uses goes. transition.h has the idea, planner.c the
+ * steps. The kernel's programs read an endpoint's subject before they look up the
+ * peer's class.
+ *
+ * The verdict of a pod towards itself (R17) and towards its own node (R16) is not
+ * in the tables; the programs decide it by BH_EP_TO_NODE and by address.
  */
 #ifndef POLICY_TABLES_H
 #define POLICY_TABLES_H
@@ -53,17 +57,19 @@ struct tables *tables_free(struct tables *tables);
 
 /* What the kernel's tables held before this process started, so that a restart
  * changes no verdict: old classes and subjects stay valid until every endpoint
- * has been rewritten. Call before the first tables_update. Copies. */
+ * has been rewritten. Call before the first tables_update, and again whenever a
+ * plan was applied in part: what the tables believed is forgotten. Copies. After
+ * an error only tables_free() may follow. */
 int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, struct err *err);
 
 /* Compiles the world for these endpoints and appends to `ret_plan` the writes
  * that lead there from the installed state, ending with the fence and the
  * erasures. An endpoint whose pod is not in the world is left closed.
- * Returns 1 when nothing needs to change (an empty plan), 0 with a plan, or
- * -ENOSPC when the result does not fit a table (err names it; the installed
+ * Returns 1 when nothing needs to change (an empty plan; nothing to commit), 0 with
+ * a plan, or -EINVAL (a slot out of range or given twice), -ENOSPC when the result does not fit a table (err names it; the installed
  * state stays; endpoints without policy stay closed), -ENOMEM.
- * The new state counts as installed once tables_commit() is called; when the
- * plan could not be applied, tables_abort() and compute again. */
+ * The new state counts as installed once tables_commit() is called. tables_abort()
+ * is for a plan of which nothing was applied; if some of it was, tables_adopt(). */
 int tables_update(struct tables *tables, const struct world *world, const struct endpoint *endpoints,
 		  size_t n_endpoints, struct plan *ret_plan, struct err *err);
 void tables_commit(struct tables *tables);

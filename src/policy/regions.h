@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Regions: what longest-prefix match makes of a set of prefixes. Each prefix owns
+ * the addresses that no longer prefix of the set holds; region 0 is the rest of
+ * the world, which no row describes (BH_PEER_ANY).
+ *
+ * Lookups work on the raw 128 bits as the kernel's trie does, so an IPv6 prefix
+ * such as ::/0 holds v4-mapped addresses too. Families never match each other
+ * (R11), therefore ::ffff:0:0/96 becomes a region of its own wherever a wider
+ * prefix would swallow it.
+ */
+#ifndef POLICY_REGIONS_H
+#define POLICY_REGIONS_H
+
+#include "policy/matcher.h"
+
+#define REGION_REST 0
+
+struct region {
+	struct bh_prefix_key key; /* of no meaning in REGION_REST */
+	uint32_t parent;	  /* index of the next shorter region around it */
+	uint32_t class;		  /* as installed */
+	bool has_row;		  /* in the kernel now */
+	uint32_t signature;	  /* number in the signature pool */
+};
+
+/* v[0] is REGION_REST; then sorted by (address, length), so parents come first. */
+struct regions {
+	struct region *v;
+	size_t n;
+	size_t cap;
+};
+void regions_done(struct regions *regions);
+
+/* Collect, then close. 0 or -ENOMEM each. */
+int regions_add(struct regions *regions, const struct bh_prefix_key *key);
+/* Sorts, drops repetitions, adds the IPv4 root where needed, links parents. */
+int regions_close(struct regions *regions);
+
+uint32_t regions_find(const struct regions *regions, const struct bh_addr *addr);
+/* The region of exactly this prefix, or REGION_REST. */
+uint32_t regions_find_exact(const struct regions *regions, const struct bh_prefix_key *key);
+
+/* Gives each region the numbers of the blocks that hold it: `signatures` interns
+ * arrays of answer_t. 0 or -ENOMEM. */
+int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update, struct pool *signatures);
+
+/* Adds the bounds of every block that this update asks about. */
+int regions_add_blocks(struct regions *regions, const struct pool *matchers, uint64_t update);
+
+struct bh_prefix_key prefix_key(const struct prefix *prefix);
+
+#endif
