@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -11,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "dataplane/hook.h"
 #include "dataplane/loader.h"
 #include "dataplane/pins.h"
 
@@ -75,6 +79,10 @@ struct kern *kern_open(const char **why)
 	kern->to_pod = pin_open_prog(KERN_ROOT, BH_PROG_TO_POD, &err);
 	if (kern->from_pod < 0 || kern->to_pod < 0)
 		die("opening the programs: %s", err.msg);
+	/* No neighbour discovery of the interfaces' own among the counters. */
+	if (file_put("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1", &err) < 0 ||
+	    file_put("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1", &err) < 0)
+		die("quiet interfaces: %s", err.msg);
 	kern_run("ip link set lo up && ip link add up0 type veth peer name up1 && ip link set up0 up");
 	kern->uplink = if_nametoindex("up0");
 	return kern;
@@ -243,6 +251,66 @@ int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_
 
 	kern_time(kern, kern->to_pod, pod->ifindex, ingress_ifindex, f, 1, &action);
 	return action;
+}
+
+static int packet_socket(const char *ifname)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(ifname) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		die("packet socket on %s: %s", ifname, strerror(errno));
+	return fd;
+}
+
+void kern_wire(struct kern *kern, struct kern_pod *pod)
+{
+	enum hook_kind kind;
+	struct err err = { 0 };
+	char inner[20];
+
+	(void)kern;
+	if (hook_attach(KERN_ROOT, pod->ifindex, &kind, &err) < 0)
+		die("attaching: %s", err.msg);
+	snprintf(inner, sizeof(inner), "p-%s", pod->name);
+	pod->inner = packet_socket(inner);
+	pod->outer = packet_socket(pod->name);
+}
+
+/* A drop on the way out comes back as ENOBUFS. */
+static void wire_send(int fd, const struct frame *f)
+{
+	if (send(fd, f->data, f->len, 0) != (ssize_t)f->len && errno != ENOBUFS)
+		die("sending %zu bytes: %s", f->len, strerror(errno));
+}
+
+void kern_wire_from(struct kern *kern, const struct kern_pod *pod, const struct frame *f)
+{
+	(void)kern;
+	wire_send(pod->inner, f);
+}
+
+void kern_wire_to(struct kern *kern, const struct kern_pod *pod, const struct frame *f)
+{
+	(void)kern;
+	wire_send(pod->outer, f);
+}
+
+void kern_settle(struct kern *kern, const struct kern_pod *pod)
+{
+	uint64_t last[2][BH_REASONS_MAX], now[2][BH_REASONS_MAX];
+	struct err err = { 0 };
+
+	memset(last, 0xff, sizeof(last));
+	for (int i = 0; i < 100; i++) {
+		if (maps_counters_get(kern->maps, pod->slot, now, &err) < 0)
+			die("counters: %s", err.msg);
+		if (memcmp(last, now, sizeof(now)) == 0)
+			return;
+		memcpy(last, now, sizeof(now));
+		usleep(20 * 1000);
+	}
+	die("the counters of %s never rest", pod->name);
 }
 
 uint64_t kern_count(struct kern *kern, uint32_t slot, enum bh_direction direction, enum bh_reason reason)

@@ -48,6 +48,7 @@ struct kern_pod {
 	uint32_t egress, ingress;
 	uint8_t mac[6], host_mac[6];
 	struct bh_addr v4, v6, ll; /* ll: fe80:: */
+	int inner, outer; /* packet sockets of kern_wire() */
 };
 
 /* A veth with the addresses 10.0.0.<n>, fd00::<n> and fe80::<n>, claimed, known in
@@ -75,6 +76,15 @@ int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_
 /* The same with `repeat`; nanoseconds for each run. */
 uint32_t kern_time(struct kern *kern, int prog, uint32_t ifindex, uint32_t ingress_ifindex,
 		   const struct frame *f, uint32_t repeat, int *ret_action);
+
+/* The kernel's test run refuses frames shorter than their IP header; a wire does
+ * not. Attaches both hooks to the pod's interface and sends from either side; what
+ * enters at the host side counts as the node's own. Counting follows within a
+ * moment: kern_settle() waits until the pod's counters rest. */
+void kern_wire(struct kern *kern, struct kern_pod *pod);
+void kern_wire_from(struct kern *kern, const struct kern_pod *pod, const struct frame *f);
+void kern_wire_to(struct kern *kern, const struct kern_pod *pod, const struct frame *f);
+void kern_settle(struct kern *kern, const struct kern_pod *pod);
 
 uint64_t kern_count(struct kern *kern, uint32_t slot, enum bh_direction direction, enum bh_reason reason);
 
