@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/answer.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/unixhttp.h"
+
+#define auto_reply cleanup(unixhttp_reply_done)
+
+const char *text_in(const cJSON *object, const char *key)
+{
+	const cJSON *member = json_get(object, key);
+
+	return cJSON_IsString(member) ? member->valuestring : "";
+}
+
+double number_in(const cJSON *object, const char *key)
+{
+	const cJSON *member = json_get(object, key);
+
+	return cJSON_IsNumber(member) ? member->valuedouble : 0;
+}
+
+bool flag_in(const cJSON *object, const char *key)
+{
+	return cJSON_IsTrue(json_get(object, key));
+}
+
+void query_add(struct text *path, const char *key, const char *value)
+{
+	text_addf(path, "%c%s=", path->data && strchr(path->data, '?') ? '&' : '?', key);
+	for (const unsigned char *s = (const unsigned char *)value; *s; s++)
+		text_addf(path, isalnum(*s) || strchr("-._~", *s) ? "%c" : "%%%02X", *s);
+}
+
+void complain_of_daemon(const struct screen *screen, const char *socket, const struct err *err)
+{
+	if (err->code == ENOENT || err->code == ECONNREFUSED)
+		screen_complain(screen,
+				"no daemon answers at %s (is bulkheadd running? explain, matrix and lint "
+				"work with --manifests DIR)",
+				socket);
+	else
+		screen_complain(screen, "%s", err->msg);
+}
+
+static int reply_check(const struct screen *screen, const struct unixhttp_reply *reply, cJSON **ret)
+{
+	auto_json cJSON *json = NULL;
+	struct err err = { 0 };
+	const char *error;
+
+	if (json_parse(reply->body ? reply->body : "", reply->len, &json, &err) < 0) {
+		screen_complain(screen, "the daemon's answer (status %d): %s", reply->status, err.msg);
+		return CLI_CANNOT_SAY;
+	}
+	error = text_in(json, "error");
+	if (reply->status != 200) {
+		screen_complain(screen, "%s", *error ? error : "the daemon refused without saying why");
+		return CLI_CANNOT_SAY;
+	}
+	*ret = TAKE(json);
+	return CLI_OK;
+}
+
+int answer_from_daemon(const struct cli_options *options, const struct screen *screen, const char *path,
+		       unsigned int timeout_ms, cJSON **ret)
+{
+	auto_reply struct unixhttp_reply reply = { 0 };
+	struct err err = { 0 };
+
+	if (unixhttp_request(options->socket, "GET", path, NULL, timeout_ms, &reply, &err) < 0) {
+		complain_of_daemon(screen, options->socket, &err);
+		return CLI_CANNOT_SAY;
+	}
+	return reply_check(screen, &reply, ret);
+}
+
+/* --- manifests --- */
+
+static void offline_note(bool is_error, const char *message, void *data)
+{
+	struct offline *offline = data;
+
+	if (is_error || offline->list_skipped)
+		screen_complain(offline->screen, "%s", message);
+	else
+		offline->n_skipped++;
+}
+
+/* What bulkheadd's default settings are where they change verdicts. */
+static int offline_settle(struct offline *offline, enum posture posture)
+{
+	struct posture_config *config = &offline->world.posture;
+	struct selector *dns = &config->dns_pods;
+
+	*config = (struct posture_config){ .posture = posture, .allow_dns = true, .deny_pod_to_node = true };
+	config->dns_namespace = strdup("kube-system");
+	dns->has = true;
+	dns->v = calloc(1, sizeof(*dns->v));
+	if (!config->dns_namespace || !dns->v)
+		return -ENOMEM;
+	dns->n = 1;
+	dns->v[0].op = SELECTOR_IN;
+	dns->v[0].key = strdup("k8s-app");
+	dns->v[0].values = calloc(1, sizeof(char *));
+	if (!dns->v[0].key || !dns->v[0].values || !(dns->v[0].values[0] = strdup("kube-dns")))
+		return -ENOMEM;
+	dns->v[0].n_values = 1;
+	return 0;
+}
+
+int offline_open(struct offline *offline, const struct cli_options *options, const struct screen *screen,
+		 bool list_skipped)
+{
+	struct err err = { 0 };
+	int r;
+
+	*offline = (struct offline){ .screen = screen, .list_skipped = list_skipped };
+	r = manifests_new(options->manifests, "default", offline_note, offline, &offline->manifests, &err);
+	if (r == 0)
+		r = manifests_read(offline->manifests, &err);
+	if (r >= 0) {
+		offline->world = *manifests_world(offline->manifests);
+		r = offline_settle(offline, options->posture);
+		if (r < 0)
+			err_set(&err, ENOMEM, "out of memory");
+	}
+	if (r < 0) {
+		screen_complain(screen, "%s", err.msg);
+		offline_done(offline);
+		return CLI_CANNOT_SAY;
+	}
+	offline->n_broken = manifests_broken(offline->manifests);
+	return CLI_OK;
+}
+
+void offline_done(struct offline *offline)
+{
+	posture_config_done(&offline->world.posture);
+	manifests_free(offline->manifests);
+	*offline = (struct offline){ 0 };
+}
+
+int offline_exit(const struct offline *offline, int code)
+{
+	if (offline->n_broken == 0)
+		return code;
+	screen_complain(offline->screen, "%zu broken file%s: this is not the whole picture",
+			offline->n_broken, offline->n_broken == 1 ? "" : "s");
+	return CLI_CANNOT_SAY;
+}
