@@ -40,7 +40,8 @@ void text_add(struct text *text, const char *bytes, size_t len)
 {
 	if (!text_reserve(text, len))
 		return;
-	memcpy(text->data + text->len, bytes, len);
+	if (len) /* memcpy must not see the null pointer that nothing may come as */
+		memcpy(text->data + text->len, bytes, len);
 	text->len += len;
 	text->data[text->len] = '\0';
 }
