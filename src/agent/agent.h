@@ -22,11 +22,10 @@
 #include "agent/node.h"
 #include "agent/revisions.h"
 #include "agent/store.h"
+#include "base/version.h"
 #include "dataplane/ring.h"
 #include "kube/manifests.h"
 #include "report/report.h"
-
-#define BULKHEAD_VERSION "0.1.0"
 
 struct control;
 struct exporter;
