@@ -186,7 +186,8 @@ static void legend_print(const struct screen *screen, const cJSON *matrix)
 		talk += cell_talks(cell) > 0;
 		unknown += cell_talks(cell) < 0;
 	}
-	fprintf(screen->out, "\n%zu pods; %zu of %zu pairs may talk", n, talk, n * (n ? n - 1 : 0));
+	fprintf(screen->out, "\n%zu pod%s; %zu of %zu pairs may talk", n, n == 1 ? "" : "s", talk,
+		n * (n - 1));
 	if (unknown)
 		fprintf(screen->out, ", %zu depend on an address that is not known", unknown);
 	fprintf(screen->out, ".\n");

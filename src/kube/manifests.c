@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "kube/manifest_file.h"
 #include "kube/manifest_watch.h"
+#include "kube/manifest_world.h"
 
 #define MANIFEST_FILES_MAX 10000
 /* Editors and `mv` take a file away before they bring its successor. Its
@@ -20,8 +20,7 @@
 struct manifests {
 	char *folder;
 	char *default_namespace;
-	manifests_report_fn report;
-	void *data;
+	struct manifest_reader reader;
 	struct manifest_file **files; /* sorted by name */
 	size_t n_files;
 	struct world world; /* arrays are ours, objects belong to the files */
@@ -50,8 +49,7 @@ int manifests_new(const char *folder, const char *default_namespace, manifests_r
 	manifests->default_namespace = strdup(default_namespace);
 	if (!manifests->folder || !manifests->default_namespace)
 		return err_set(err, ENOMEM, "manifests");
-	manifests->report = report;
-	manifests->data = data;
+	manifests->reader = (struct manifest_reader){ manifests->default_namespace, report, data };
 	*ret_manifests = TAKE(manifests);
 	return 0;
 }
@@ -139,7 +137,6 @@ static int file_get(struct manifests *manifests, const char *name, struct manife
 /* 1, 0 or negative as manifests_read(). */
 static int entry_read(struct manifests *manifests, int folder_fd, const char *name, struct err *err)
 {
-	struct manifest_reader reader = { manifests->default_namespace, manifests->report, manifests->data };
 	struct manifest_file *file;
 	struct stat st;
 	int r;
@@ -154,7 +151,7 @@ static int entry_read(struct manifests *manifests, int folder_fd, const char *na
 	if (st.st_size == 0 && file->stat.st_size > 0)
 		return 0;
 	file->seen = true;
-	return manifest_file_read(file, folder_fd, &st, &reader, err);
+	return manifest_file_read(file, folder_fd, &st, &manifests->reader, err);
 }
 
 static int folder_read(struct manifests *manifests, DIR *dir, struct err *err)
@@ -215,154 +212,6 @@ static int gone_drop(struct manifests *manifests)
 	return changed;
 }
 
-/* --- the world --- */
-
-struct entry {
-	const char *kind; /* "Pod", "Deployment/web", ... */
-	const char *namespace;
-	const char *name;
-	const struct manifest_file *file;
-	size_t file_index;
-	void *object;
-};
-
-static int entry_compare(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-	int order = strcmp(x->kind, y->kind);
-
-	if (!order)
-		order = strcmp(x->namespace, y->namespace);
-	if (!order)
-		order = strcmp(x->name, y->name);
-	return order;
-}
-
-/* Within one file the later object wins, as the later file does among files;
- * qsort is not stable, so the place decides. */
-static int entry_compare_place(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-	int order = entry_compare(a, b);
-
-	return order ? order : (x->file_index > y->file_index) - (x->file_index < y->file_index);
-}
-
-static void report_twice(const struct manifests *manifests, const struct entry *loser,
-			 const struct entry *winner)
-{
-	bool is_news = loser->file->is_new || winner->file->is_new;
-	auto_text struct text line = { 0 };
-
-	/* A renamed file stands under both names for a moment. */
-	if (!is_news || loser->file->lingering || winner->file->lingering)
-		return;
-	text_addf(&line, "%s: %s %s%s%s is defined in %s too; the one in %s counts", loser->file->name,
-		  loser->kind, loser->namespace, *loser->namespace ? "/" : "", loser->name,
-		  winner->file->name, winner->file->name);
-	if (!line.failed)
-		manifests->report(true, line.data, manifests->data);
-}
-
-/* Sorts, keeps the last of equals, and hands the objects to the world. */
-static int entries_settle(const struct manifests *manifests, struct entry *entries, size_t n, void ***list,
-			  size_t *ret_n, struct err *err)
-{
-	void **more = reallocarray(*list, n ? n : 1, sizeof(*more));
-
-	*ret_n = 0;
-	if (!more)
-		return err_set(err, ENOMEM, "%s", manifests->folder);
-	*list = more;
-	if (n)
-		qsort(entries, n, sizeof(*entries), entry_compare_place);
-	for (size_t i = 0; i < n; i++) {
-		if (i + 1 < n && entry_compare(&entries[i], &entries[i + 1]) == 0)
-			report_twice(manifests, &entries[i], &entries[i + 1]);
-		else
-			more[(*ret_n)++] = entries[i].object;
-	}
-	return 0;
-}
-
-static int pods_collect(struct manifests *manifests, struct entry *entries, struct err *err)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < manifests->n_files; i++)
-		for (size_t j = 0; j < manifests->files[i]->objects.n_pods; j++) {
-			struct pod *pod = manifests->files[i]->objects.pods[j];
-
-			entries[n] = (struct entry){ *pod->workload ? pod->workload : "Pod",
-						     pod->namespace,
-						     pod->name,
-						     manifests->files[i],
-						     n,
-						     pod };
-			n++;
-		}
-	return entries_settle(manifests, entries, n, (void ***)&manifests->world.pods,
-			      &manifests->world.n_pods, err);
-}
-
-static int namespaces_collect(struct manifests *manifests, struct entry *entries, struct err *err)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < manifests->n_files; i++)
-		for (size_t j = 0; j < manifests->files[i]->objects.n_namespaces; j++) {
-			struct namespace *ns = manifests->files[i]->objects.namespaces[j];
-
-			entries[n] = (struct entry){ "Namespace", "", ns->name, manifests->files[i], n, ns };
-			n++;
-		}
-	return entries_settle(manifests, entries, n, (void ***)&manifests->world.namespaces,
-			      &manifests->world.n_namespaces, err);
-}
-
-static int netpols_collect(struct manifests *manifests, struct entry *entries, struct err *err)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < manifests->n_files; i++)
-		for (size_t j = 0; j < manifests->files[i]->objects.n_netpols; j++) {
-			struct netpol *netpol = manifests->files[i]->objects.netpols[j];
-
-			entries[n] = (struct entry){
-				"NetworkPolicy", netpol->namespace, netpol->name, manifests->files[i], n,
-				netpol
-			};
-			n++;
-		}
-	return entries_settle(manifests, entries, n, (void ***)&manifests->world.netpols,
-			      &manifests->world.n_netpols, err);
-}
-
-static int world_build(struct manifests *manifests, struct err *err)
-{
-	auto_free struct entry *entries = NULL;
-	size_t n = 1;
-	int r;
-
-	for (size_t i = 0; i < manifests->n_files; i++) {
-		const struct manifest_objects *objects = &manifests->files[i]->objects;
-
-		n += objects->n_pods + objects->n_namespaces + objects->n_netpols;
-	}
-	entries = calloc(n, sizeof(*entries));
-	if (!entries)
-		return err_set(err, ENOMEM, "%s", manifests->folder);
-	r = pods_collect(manifests, entries, err);
-	if (r == 0)
-		r = namespaces_collect(manifests, entries, err);
-	if (r == 0)
-		r = netpols_collect(manifests, entries, err);
-	/* The arrays may hold objects that are gone by now. */
-	if (r < 0)
-		manifests->world.n_pods = manifests->world.n_namespaces = manifests->world.n_netpols = 0;
-	return r;
-}
-
 int manifests_read(struct manifests *manifests, struct err *err)
 {
 	auto_dir DIR *dir = opendir(manifests->folder);
@@ -381,7 +230,8 @@ int manifests_read(struct manifests *manifests, struct err *err)
 	if (changed >= 0)
 		changed |= gone_drop(manifests);
 	/* Even after a failure half way: the old world may point at objects that went. */
-	r = world_build(manifests, err);
+	r = manifest_world_build(manifests->files, manifests->n_files, &manifests->reader, &manifests->world,
+				 err);
 	return changed < 0 ? changed : r < 0 ? r : changed;
 }
 

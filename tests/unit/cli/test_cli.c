@@ -304,7 +304,7 @@ static void the_matrix_of_one_namespace(void **state)
 	put(shell, "shop.yaml", shop);
 	put(shell, "other.yaml", "kind: Pod\nmetadata: {name: x, namespace: other}\n");
 	run(shell, "matrix -m DIR --namespace other");
-	expect_out(shell, 0, "1 pods; 0 of 0 pairs");
+	expect_out(shell, 0, "1 pod; 0 of 0 pairs");
 	run(shell, "matrix -m DIR -n none");
 	expect_out(shell, 0, "No pods.");
 }

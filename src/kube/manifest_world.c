@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/manifest_world.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+struct set {
+	struct manifest_file *const *files; /* sorted by name */
+	size_t n_files;
+	const struct manifest_reader *reader;
+};
+
+struct entry {
+	const char *kind; /* "Pod", "Deployment/web", ... */
+	const char *namespace;
+	const char *name;
+	const struct manifest_file *file;
+	size_t place; /* among all entries, in the order of files */
+	void *object;
+};
+
+static int entry_compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = strcmp(x->kind, y->kind);
+
+	if (!order)
+		order = strcmp(x->namespace, y->namespace);
+	if (!order)
+		order = strcmp(x->name, y->name);
+	return order;
+}
+
+/* Within one file the later object wins, as the later file does among files;
+ * qsort is not stable, so the place decides. */
+static int entry_compare_place(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = entry_compare(a, b);
+
+	return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static void report_twice(const struct set *set, const struct entry *loser, const struct entry *winner)
+{
+	bool is_news = loser->file->is_new || winner->file->is_new;
+	auto_text struct text line = { 0 };
+
+	/* A renamed file stands under both names for a moment. */
+	if (!is_news || loser->file->lingering || winner->file->lingering)
+		return;
+	text_addf(&line, "%s: %s %s%s%s is defined in %s too; the one in %s counts", loser->file->name,
+		  loser->kind, loser->namespace, *loser->namespace ? "/" : "", loser->name,
+		  winner->file->name, winner->file->name);
+	if (!line.failed)
+		set->reader->report(true, line.data, set->reader->data);
+}
+
+/* Sorts, keeps the last of equals, and hands the objects to the world. */
+static int entries_settle(const struct set *set, struct entry *entries, size_t n, void ***list, size_t *ret_n,
+			  struct err *err)
+{
+	void **more = reallocarray(*list, n ? n : 1, sizeof(*more));
+
+	*ret_n = 0;
+	if (!more)
+		return err_set(err, ENOMEM, "manifests");
+	*list = more;
+	if (n)
+		qsort(entries, n, sizeof(*entries), entry_compare_place);
+	for (size_t i = 0; i < n; i++) {
+		if (i + 1 < n && entry_compare(&entries[i], &entries[i + 1]) == 0)
+			report_twice(set, &entries[i], &entries[i + 1]);
+		else
+			more[(*ret_n)++] = entries[i].object;
+	}
+	return 0;
+}
+
+static int pods_collect(const struct set *set, struct entry *entries, struct world *world, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_files; i++)
+		for (size_t j = 0; j < set->files[i]->objects.n_pods; j++) {
+			struct pod *pod = set->files[i]->objects.pods[j];
+
+			entries[n] = (struct entry){ *pod->workload ? pod->workload : "Pod",
+						     pod->namespace,
+						     pod->name,
+						     set->files[i],
+						     n,
+						     pod };
+			n++;
+		}
+	return entries_settle(set, entries, n, (void ***)&world->pods, &world->n_pods, err);
+}
+
+static int namespaces_collect(const struct set *set, struct entry *entries, struct world *world,
+			      struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_files; i++)
+		for (size_t j = 0; j < set->files[i]->objects.n_namespaces; j++) {
+			struct namespace *ns = set->files[i]->objects.namespaces[j];
+
+			entries[n] = (struct entry){ "Namespace", "", ns->name, set->files[i], n, ns };
+			n++;
+		}
+	return entries_settle(set, entries, n, (void ***)&world->namespaces, &world->n_namespaces, err);
+}
+
+static int netpols_collect(const struct set *set, struct entry *entries, struct world *world, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_files; i++)
+		for (size_t j = 0; j < set->files[i]->objects.n_netpols; j++) {
+			struct netpol *netpol = set->files[i]->objects.netpols[j];
+
+			entries[n] = (struct entry){
+				"NetworkPolicy", netpol->namespace, netpol->name, set->files[i], n, netpol
+			};
+			n++;
+		}
+	return entries_settle(set, entries, n, (void ***)&world->netpols, &world->n_netpols, err);
+}
+
+int manifest_world_build(struct manifest_file *const *files, size_t n_files,
+			 const struct manifest_reader *reader, struct world *world, struct err *err)
+{
+	const struct set set = { files, n_files, reader };
+	auto_free struct entry *entries = NULL;
+	size_t n = 1;
+	int r;
+
+	for (size_t i = 0; i < n_files; i++) {
+		const struct manifest_objects *objects = &files[i]->objects;
+
+		n += objects->n_pods + objects->n_namespaces + objects->n_netpols;
+	}
+	entries = calloc(n, sizeof(*entries));
+	if (!entries)
+		return err_set(err, ENOMEM, "manifests");
+	r = pods_collect(&set, entries, world, err);
+	if (r == 0)
+		r = namespaces_collect(&set, entries, world, err);
+	if (r == 0)
+		r = netpols_collect(&set, entries, world, err);
+	if (r < 0)
+		world->n_pods = world->n_namespaces = world->n_netpols = 0;
+	return r;
+}
