@@ -11,10 +11,10 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 
 PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-dev \
-	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev pkg-config
-TEST_PACKAGES := libcmocka-dev containernetworking-plugins iproute2 valgrind python3-minimal strace
+	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev pkg-config
+TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind python3-minimal strace
 
-LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1
+LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	-Wno-format-truncation -Wno-missing-field-initializers $(if $(CI),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP
@@ -93,7 +93,7 @@ ROOMS_cli := cli kube report policy base
 define unit
 UNIT_$(1) := $$(patsubst %.c,$(O)/%,$$(wildcard tests/unit/$(1)/test_*.c))
 $$(UNIT_$(1)): $(O)/%: $(O)/%.o $(O)/libtest.a $$(call libs,$$(ROOMS_$(1)))
-	$$(call say,LD,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka $(LIBS)) -lm
+	$$(call say,LD,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka openssl $(LIBS)) -pthread -lm
 UNITS += $$(UNIT_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
@@ -111,7 +111,7 @@ units: $(UNITS)
 # --- tests of the kernel's programs: real maps, real programs, packets through them
 BPF_TESTS := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
 $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dataplane base)
-	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka $(LIBS)) -lm
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka openssl $(LIBS)) -pthread -lm
 
 bpf-tests: $(BPF_TESTS)
 
@@ -148,6 +148,8 @@ install: all ## to DESTDIR and PREFIX; the plugin to CNIBINDIR
 	install -D -m 0755 $(O)/bulkhead $(DESTDIR)$(CNIBINDIR)/bulkhead
 	install -D -m 0755 $(O)/bulkheadd $(DESTDIR)$(PREFIX)/sbin/bulkheadd
 	install -D -m 0755 $(O)/bulkheadctl $(DESTDIR)$(PREFIX)/bin/bulkheadctl
+	install -D -m 0644 deploy/man/bulkheadctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/bulkheadctl.1
+	install -D -m 0644 deploy/bulkheadctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bulkheadctl
 	install -D -m 0644 deploy/bulkheadd.yaml $(DESTDIR)$(PREFIX)/share/doc/bulkhead/bulkheadd.yaml
 	install -D -m 0644 deploy/05-bulkhead.conflist $(DESTDIR)$(PREFIX)/share/doc/bulkhead/05-bulkhead.conflist
 

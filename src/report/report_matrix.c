@@ -253,11 +253,10 @@ static int pod_compare(const void *a, const void *b)
 
 	if (!order)
 		order = strcmp(x->name, y->name);
-	return order ? order : strcmp(x->workload, y->workload);
+	return order ? order : pod_rank(y) - pod_rank(x);
 }
 
-/* The pods that count, sorted; a workload's template only where no pod has its
- * name. */
+/* The pods that count, sorted, each name once. */
 static const struct pod **pods_choose(const struct world *world, const char *namespace, size_t *ret_n)
 {
 	const struct pod **pods = calloc(world->n_pods + 1, sizeof(*pods));

@@ -39,6 +39,9 @@ bool put_explanation(cJSON *object, const struct explanation *explanation);
 struct explain_end end_of_addr(const struct world *world, const struct report_node *node,
 			       const struct bh_addr *addr);
 
+/* Of pods that share a name the one with the greatest rank is meant. */
+int pod_rank(const struct pod *pod);
+
 /* Gives two pods addresses of one family where they have it. */
 void ends_match_family(struct explain_end *from, struct explain_end *to);
 

@@ -42,22 +42,26 @@ struct explain_end end_of_addr(const struct world *world, const struct report_no
 	};
 }
 
-/* A pod of that name before a workload of that name. */
+/* A Pod object before a workload's template, and one with addresses before one
+ * without: a workload and an attached pod may share a name. */
+int pod_rank(const struct pod *pod)
+{
+	return (*pod->workload ? 0 : 2) + (pod->n_addrs > 0);
+}
+
 static const struct pod *pod_named(const struct world *world, const char *namespace, const char *name)
 {
-	const struct pod *workload = NULL;
+	const struct pod *best = NULL;
 
 	for (size_t i = 0; i < world->n_pods; i++) {
 		const struct pod *pod = world->pods[i];
 
 		if (strcmp(pod->name, name) != 0 || strcmp(pod->namespace, namespace) != 0)
 			continue;
-		if (!*pod->workload)
-			return pod;
-		if (!workload)
-			workload = pod;
+		if (!best || pod_rank(pod) > pod_rank(best))
+			best = pod;
 	}
-	return workload;
+	return best;
 }
 
 int report_resolve(const struct world *world, const struct report_node *node, const char *text,

@@ -123,7 +123,7 @@ static const char *text_at(const cJSON *json, const char *a, const char *b)
 		member = json_get(member, b);
 	if (!cJSON_IsString(member))
 		fail_msg("no text at %s.%s", a, b ? b : "");
-	return member->valuestring;
+	return member && member->valuestring ? member->valuestring : "";
 }
 
 static void expect_in(const char *text, const char *part)
@@ -352,6 +352,22 @@ static void declared_ports_carry_their_verdict(void **state)
 	assert_string_equal(text_at(ports->child->next, "verdict", NULL), "deny");
 }
 
+static void a_pod_hides_the_template_of_its_name(void **state)
+{
+	struct world *world = *state;
+	auto_json cJSON *matrix = NULL;
+	struct explain_end end;
+
+	world->pods[3] = world->pods[2];
+	world->pods[2] = a_pod("db", "db", NULL);
+	world->n_pods++;
+	assert_int_equal(report_resolve(world, &node, "shop/db", &end, NULL), 0);
+	assert_ptr_equal(end.pod, world->pods[3]);
+	assert_int_equal(report_matrix(world, NULL, &matrix, NULL), 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(matrix, "pods")), 3);
+	assert_int_equal(cJSON_GetArraySize(json_get(cell_of(matrix, "shop/web", "shop/db"), "ports")), 2);
+}
+
 static void ranges_join_and_touch_the_ends(void **state)
 {
 	struct world *world = *state;
@@ -557,6 +573,7 @@ int main(void)
 		TEST(hostile_names_are_escaped_in_the_sentence),
 		TEST(the_matrix_is_exact_over_all_ports),
 		TEST(declared_ports_carry_their_verdict),
+		TEST(a_pod_hides_the_template_of_its_name),
 		TEST(ranges_join_and_touch_the_ends),
 		TEST(the_matrix_leaves_out_whom_policies_do_not_govern),
 		TEST(a_drop_names_everything_in_one_line),
