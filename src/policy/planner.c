@@ -4,8 +4,8 @@
  *  2. addresses to their groups, then prefixes, longest first: a region whose
  *     longer ones are in place already changes as a whole and alone
  *  3. one write per endpoint: the commit; closing before opening
- *  4. FENCE, when subjects retire: a packet that read a retiring subject must not
- *     meet a class from after its time
+ *  4. FENCE, when an endpoint gave up its subject: a packet that read it before must
+ *     not meet a class from after its time, in this plan or the next
  *  5. groups of one signature become one class; rows that repeat their region go
  *  6. FENCE: a packet may still hold a class that nobody has any more
  *  7. rows nobody can reach are erased
@@ -406,28 +406,34 @@ static void rows_erase(struct planner *p)
 	}
 }
 
-/* Steps 4 to 8. A fence goes only where something was written before it and
- * something comes after it; the last one only after erasures. */
+static bool subjects_given_up(const struct transition *t)
+{
+	for (size_t i = 0; i < t->n_wanted; i++) {
+		if (t->wanted[i]->given_up)
+			return true;
+	}
+	return t->n_retiring > 0;
+}
+
+/* Steps 4 to 8. The fence of step 6 goes where something was written before it and
+ * rows are erased after it. */
 static void leftovers_clear(struct planner *p, size_t n_before)
 {
-	bool fenced = false;
+	bool fenced = subjects_given_up(p->t);
 	size_t at;
 
-	if (p->t->n_retiring) {
+	if (fenced)
 		write_add(p, BH_FENCE);
-		fenced = true;
-	}
 	at = p->plan->n;
 	classes_finish(p);
-	if (p->plan->n > at)
-		fenced = false;
-	if (!fenced && p->plan->n > n_before)
+	fenced = (fenced && p->plan->n == at) || p->plan->n == n_before;
+	if (!fenced)
 		write_add(p, BH_FENCE);
 	at = p->plan->n;
 	rows_erase(p);
 	if (p->plan->n > at)
 		write_add(p, BH_FENCE);
-	else if (p->plan->n > n_before && p->plan->v[p->plan->n - 1].kind == BH_FENCE)
+	else if (!fenced)
 		p->plan->n--;
 }
 

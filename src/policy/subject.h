@@ -41,7 +41,10 @@ struct subject {
 	struct row any; /* what an unknown peer meets: the row (subject, BH_PEER_ANY) */
 	uint64_t wanted; /* the update that wants it */
 	bool installed;	 /* an endpoint had it when the last plan was committed */
-	bool changed;	 /* scratch of the plan: some address meets another row now */
+	/* scratch of the plan: some address meets another row now; some endpoint goes
+	 * from this subject to another */
+	bool changed;
+	bool given_up;
 };
 
 /* For pool_init(). */

@@ -183,6 +183,10 @@ static int transition_make(struct tables *tables, const struct compile_pools *po
 	struct transition transition;
 	int r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class, err);
 
+	if (r == 0 && subjects_renumber(&transition, &tables->subjects)) {
+		transition_done(&transition);
+		r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class, err);
+	}
 	if (r == 0)
 		r = transition_plan(&transition, &tables->lists, &tables->revision, plan, &tables->next, err);
 	transition_done(&transition);

@@ -81,7 +81,7 @@ static int wanted_collect(struct transition *t)
 		return 0;
 	qsort(t->wanted, t->n_wanted, sizeof(struct subject *), subject_order);
 	for (size_t i = 0; i < t->n_wanted; i++) {
-		t->wanted[i]->changed = false;
+		t->wanted[i]->changed = t->wanted[i]->given_up = false;
 		if (i == 0 || t->wanted[i] != t->wanted[n - 1])
 			t->wanted[n++] = t->wanted[i];
 	}
@@ -140,6 +140,41 @@ static int retiring_collect(struct transition *t)
 bool transition_retires(const struct transition *t, uint32_t subject)
 {
 	return t->n_retiring && bsearch(&subject, t->retiring, t->n_retiring, sizeof(*t->retiring), number_order);
+}
+
+/* Marks the subjects that an endpoint gives up. */
+static void givers_mark(const struct transition *t)
+{
+	const struct compiled *compiled = t->compiled;
+
+	for (size_t i = 0; i < compiled->n_endpoints; i++) {
+		const struct wanted_endpoint *wanted = &compiled->endpoints[i];
+		const struct endpoint_state *endpoint = transition_endpoint(t->old, wanted);
+
+		for (int direction = 0; endpoint && direction < 2; direction++) {
+			struct subject *subject = transition_wanted(t, endpoint->subject[direction]);
+
+			if (subject && subject != wanted->subject[direction])
+				subject->given_up = true;
+		}
+	}
+}
+
+bool subjects_renumber(const struct transition *t, struct pool *subjects)
+{
+	bool any = false;
+
+	givers_mark(t);
+	for (size_t i = 0; i < t->n_wanted; i++) {
+		struct subject *subject = t->wanted[i];
+
+		if (!subject->given_up || !subject->changed)
+			continue;
+		subject->entry.id = ++subjects->last_id;
+		subject->installed = false;
+		any = true;
+	}
+	return any;
 }
 
 /* Old and wanted bounds together, so that each region has one class now and one

@@ -13,6 +13,9 @@
  * step are as safe as either alone, and a restart, which knows nothing but the
  * kernel's rows, is simply an update in which every subject retires.
  *
+ * A subject that one endpoint keeps and another gives up would have to be both, if
+ * some address means something else to it now: see subjects_renumber().
+ *
  * After the endpoints are written pasts are over. Groups of equal signature then
  * become one class.
  */
@@ -71,6 +74,12 @@ struct transition {
 int transition_init(struct transition *ret, const struct compile_pools *pools, const struct state *old,
 		    struct compiled *compiled, uint32_t *last_class, struct err *err);
 void transition_done(struct transition *transition);
+
+/* Gives a new number to every staying subject that some endpoint gives up while an
+ * address changes its meaning to it: the endpoint that goes must not see the change
+ * before it has its new subject, so the old number retires, and the endpoints that
+ * stay get the new one. True: make the transition again. */
+bool subjects_renumber(const struct transition *transition, struct pool *subjects);
 
 /* The rows for retiring subjects that a group keeps. */
 const struct class_row *group_past(const struct transition *transition, const struct group *group, size_t *ret_n);

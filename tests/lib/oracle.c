@@ -127,31 +127,41 @@ static bool named_port_is(const struct pod *destination, const struct port_match
 	return false;
 }
 
-/* R12, R14, R15, R20 */
-static bool port_matches(const struct port_match *want, const struct explain_query *query)
+/* R12, R14, R15, R20. A named port of an egress rule never matches an ipBlock. */
+static bool port_matches(const struct port_match *want, const struct explain_query *query, bool names_count)
 {
 	if (want->invalid || want->proto != query->proto)
 		return false;
 	if (!want->has_port)
 		return true;
 	if (want->name)
-		return named_port_is(query->to.pod, want, query->port);
+		return names_count && named_port_is(query->to.pod, want, query->port);
 	return query->port >= want->first && query->port <= want->last;
+}
+
+static bool ports_match(const struct rule *rule, const struct explain_query *query, bool names_count)
+{
+	for (size_t i = 0; i < rule->n_ports; i++) {
+		if (port_matches(&rule->ports[i], query, names_count))
+			return true;
+	}
+	return !rule->has_ports;
 }
 
 /* R7 */
 static bool rule_allows(const struct world *world, const struct netpol *policy, const struct rule *rule,
-			const struct explain_query *query, const struct explain_end *other)
+			const struct explain_query *query, const struct explain_end *other,
+			enum bh_direction direction)
 {
-	bool peer = !rule->has_peers, port = !rule->has_ports;
-
 	if (rule->invalid)
 		return false;
-	for (size_t i = 0; i < rule->n_peers; i++)
-		peer = peer || peer_matches(world, policy, &rule->peers[i], other);
-	for (size_t i = 0; i < rule->n_ports; i++)
-		port = port || port_matches(&rule->ports[i], query);
-	return peer && port;
+	for (size_t i = 0; i < rule->n_peers; i++) {
+		bool names_count = direction == BH_INGRESS || !rule->peers[i].has_block;
+
+		if (peer_matches(world, policy, &rule->peers[i], other) && ports_match(rule, query, names_count))
+			return true;
+	}
+	return !rule->has_peers && ports_match(rule, query, true);
 }
 
 static bool policy_allows(const struct world *world, const struct netpol *policy, enum bh_direction direction,
@@ -160,7 +170,7 @@ static bool policy_allows(const struct world *world, const struct netpol *policy
 	if (policy->pods.invalid)
 		return false;
 	for (size_t i = 0; i < policy->n_rules[direction]; i++) {
-		if (rule_allows(world, policy, &policy->rules[direction][i], query, other))
+		if (rule_allows(world, policy, &policy->rules[direction][i], query, other, direction))
 			return true;
 	}
 	return false;
@@ -179,12 +189,12 @@ static enum posture posture_of(const struct world *world, const char *name)
 	return posture;
 }
 
-/* Posture deny leaves DNS to the cluster's DNS pods open. */
+/* Posture deny leaves DNS open from every pod to the cluster's DNS pods. */
 static bool is_dns(const struct world *world, const struct explain_query *query)
 {
 	const struct posture_config *config = &world->posture;
 
-	return config->allow_dns && is_live(query->to.pod) && query->port == 53 &&
+	return config->allow_dns && is_live(query->from.pod) && is_live(query->to.pod) && query->port == 53 &&
 	       (query->proto == IPPROTO_UDP || query->proto == IPPROTO_TCP) &&
 	       strcmp(query->to.pod->namespace, config->dns_namespace) == 0 &&
 	       selects(&config->dns_pods, &query->to.pod->labels);
