@@ -128,8 +128,8 @@ static const char *text_at(const cJSON *json, const char *a, const char *b)
 
 static void expect_in(const char *text, const char *part)
 {
-	if (!strstr(text, part))
-		fail_msg("\"%s\" does not contain \"%s\"", text, part);
+	if (!text || !strstr(text, part))
+		fail_msg("\"%s\" does not contain \"%s\"", text ? text : "", part);
 }
 
 /* --- resolve --- */
