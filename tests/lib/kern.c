@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/kern.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
@@ -253,13 +256,52 @@ int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_
 	return action;
 }
 
+void kern_pod_move(struct kern *kern, struct kern_pod *pod)
+{
+	static bool private_names;
+
+	(void)kern;
+	/* Names of namespaces stay in this mount namespace. */
+	if (!private_names)
+		kern_run("mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns");
+	private_names = true;
+	kern_run("ip netns add %s && ip link set dev p-%s netns %s && "
+		 "ip netns exec %s sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip -n %s link set dev p-%s up",
+		 pod->name, pod->name, pod->name, pod->name, pod->name, pod->name);
+	pod->moved = true;
+}
+
 static int packet_socket(const char *ifname)
 {
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(ifname) };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll at = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex(ifname) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), room = 64 << 20;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ||
+	    bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		die("packet socket on %s: %s", ifname, strerror(errno));
+	return fd;
+}
+
+/* Opened inside the pod's namespace, if it has one. */
+static int inner_socket(const struct kern_pod *pod)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = -1, fd;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/run/netns/%s", pod->name);
+	if (pod->moved) {
+		there = open(name, O_RDONLY | O_CLOEXEC);
+		if (setns(there, CLONE_NEWNET) < 0)
+			die("entering %s: %s", name, strerror(errno));
+		close(there);
+	}
+	snprintf(name, sizeof(name), "p-%s", pod->name);
+	fd = packet_socket(name);
+	if (setns(home, CLONE_NEWNET) < 0)
+		die("coming back: %s", strerror(errno));
+	close(home);
 	return fd;
 }
 
@@ -267,13 +309,11 @@ void kern_wire(struct kern *kern, struct kern_pod *pod)
 {
 	enum hook_kind kind;
 	struct err err = { 0 };
-	char inner[20];
 
 	(void)kern;
 	if (hook_attach(KERN_ROOT, pod->ifindex, &kind, &err) < 0)
 		die("attaching: %s", err.msg);
-	snprintf(inner, sizeof(inner), "p-%s", pod->name);
-	pod->inner = packet_socket(inner);
+	pod->inner = inner_socket(pod);
 	pod->outer = packet_socket(pod->name);
 }
 

@@ -48,7 +48,8 @@ struct kern_pod {
 	uint32_t egress, ingress;
 	uint8_t mac[6], host_mac[6];
 	struct bh_addr v4, v6, ll; /* ll: fe80:: */
-	int inner, outer; /* packet sockets of kern_wire() */
+	bool moved;
+	int inner, outer; /* packet sockets of kern_wire(), reading and writing */
 };
 
 /* A veth with the addresses 10.0.0.<n>, fd00::<n> and fe80::<n>, claimed, known in
@@ -84,6 +85,9 @@ uint32_t kern_time(struct kern *kern, int prog, uint32_t ifindex, uint32_t ingre
 void kern_wire(struct kern *kern, struct kern_pod *pod);
 void kern_wire_from(struct kern *kern, const struct kern_pod *pod, const struct frame *f);
 void kern_wire_to(struct kern *kern, const struct kern_pod *pod, const struct frame *f);
+/* Gives the pod a network namespace of its own (delivery by redirect asks for one)
+ * before kern_wire(). */
+void kern_pod_move(struct kern *kern, struct kern_pod *pod);
 void kern_settle(struct kern *kern, const struct kern_pod *pod);
 
 uint64_t kern_count(struct kern *kern, uint32_t slot, enum bh_direction direction, enum bh_reason reason);
