@@ -12,7 +12,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 
 PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-dev \
 	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev pkg-config
-TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind python3-minimal strace
+TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
+	python3-minimal strace
 
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -111,7 +112,7 @@ units: $(UNITS)
 # --- tests of the kernel's programs: real maps, real programs, packets through them
 BPF_TESTS := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
 $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dataplane base)
-	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka openssl $(LIBS)) -pthread -lm
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka $(LIBS)) -lm
 
 bpf-tests: $(BPF_TESTS)
 
