@@ -201,6 +201,7 @@ denied() { [ "$(reach_says "$@")" = no ]; }
 hold_start() { # from to port
 	local netns
 	netns=/run/netns/$(basename "$(pod_file "$1")")
+	: >"$scratch/hold-$2" # what an earlier one said counts no more
 	(exec nsenter --net="$netns" "$PROBE" hold "$(pod_addr "$2")" "$3" >"$scratch/hold-$2" 2>&1) &
 	keep "hold-$2" $!
 	wait_for 3 grep -q '^up' "$scratch/hold-$2"
