@@ -102,7 +102,7 @@ struct agent *agent_free(struct agent *agent)
 	event_drop(agent->on_node);
 	event_drop(agent->on_events);
 	event_drop(agent->on_second);
-	event_drop(agent->on_half_minute);
+	event_drop(agent->on_sweep);
 	event_drop(agent->on_term);
 	event_drop(agent->on_int);
 	ring_free(agent->ring);

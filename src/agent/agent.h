@@ -47,10 +47,14 @@ struct agent {
 	struct health health;
 	struct control *control;
 	struct exporter *exporter;
+	struct {
+		uint32_t ifindex;
+		int64_t since_ms;
+	} unclaimed[BH_ENDPOINTS_MAX]; /* closed rows that nobody has told of, since when */
 	int64_t started_ms;
 	unsigned int retry_ms; /* after a failed recompile; 0: the last one was good */
 	struct event *on_recompile, *on_tidy, *on_manifests, *on_reload, *on_address, *on_node, *on_events,
-		*on_second, *on_half_minute, *on_term, *on_int;
+		*on_second, *on_sweep, *on_term, *on_int;
 };
 
 /* Loads the kernel's side, takes over what is there, opens the sockets. */

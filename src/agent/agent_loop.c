@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #define DEBOUNCE_MS 10
+#define SWEEP_S 10
 #define RETRY_FIRST_MS 250
 #define RETRY_LAST_MS 30000
 
@@ -202,7 +203,7 @@ static void on_second(evutil_socket_t fd, short what, void *data)
 	reconcile_grace(agent);
 }
 
-static void on_half_minute(evutil_socket_t fd, short what, void *data)
+static void on_sweep(evutil_socket_t fd, short what, void *data)
 {
 	(void)fd, (void)what;
 	reconcile_sweep(data);
@@ -231,7 +232,7 @@ static struct event *listen_to(struct agent *agent, int fd, short what, event_ca
 
 int agent_listen(struct agent *agent, struct err *err)
 {
-	const struct timeval second = { .tv_sec = 1 }, half_minute = { .tv_sec = 30 };
+	const struct timeval second = { .tv_sec = 1 }, sweep = { .tv_sec = SWEEP_S };
 	int manifests = manifests_fd(agent->manifests, err);
 	int r;
 
@@ -248,12 +249,12 @@ int agent_listen(struct agent *agent, struct err *err)
 	agent->on_address = listen_to(agent, agent->node.fd, EV_READ | EV_PERSIST, on_address, NULL);
 	agent->on_events = listen_to(agent, ring_fd(agent->ring), EV_READ | EV_PERSIST, on_events, NULL);
 	agent->on_second = listen_to(agent, -1, EV_PERSIST, on_second, &second);
-	agent->on_half_minute = listen_to(agent, -1, EV_PERSIST, on_half_minute, &half_minute);
+	agent->on_sweep = listen_to(agent, -1, EV_PERSIST, on_sweep, &sweep);
 	agent->on_term = listen_to(agent, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
 	agent->on_int = listen_to(agent, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
 	if (!agent->on_recompile || !agent->on_tidy || !agent->on_reload || !agent->on_node ||
 	    !agent->on_manifests || !agent->on_address || !agent->on_events || !agent->on_second ||
-	    !agent->on_half_minute || !agent->on_term || !agent->on_int)
+	    !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
 	return 0;
 }

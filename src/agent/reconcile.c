@@ -3,6 +3,7 @@
  * kernel is right about what exists, nobody is trusted to open. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/stamp.h"
@@ -11,7 +12,9 @@
 #include "dataplane/hook.h"
 
 /* An attachment younger than this may still be without its file. */
-#define STATE_GRACE_MS 30000
+#define STATE_GRACE_MS 10000
+/* An ADD is over by then, one way or the other. */
+#define CLAIM_GRACE_MS 40000
 
 static void bad_file(const char *path, const struct err *err)
 {
@@ -129,6 +132,50 @@ static void sweep_links(struct agent *agent)
 			release_vanished(agent, row.ifindex);
 }
 
+/* Only what the plugin made: a veth with its name and its mark. */
+static bool link_is_ours(const struct link_info *link)
+{
+	return strcmp(link->kind, "veth") == 0 && strncmp(link->name, "bh", 2) == 0 &&
+	       strspn(link->name + 2, "0123456789abcdef") == strlen(link->name + 2) &&
+	       strncmp(link->alias, "bulkhead ", 9) == 0;
+}
+
+/* What an ADD left that was killed between its claim and its word to us. The
+ * interface goes before its programs, so that it never passes without them. */
+static void release_unclaimed(struct agent *agent, uint32_t ifindex)
+{
+	struct link_info link;
+	struct err err = { 0 };
+
+	if (link_find_index(agent->node.ns, ifindex, &link, NULL) < 0 || !link_is_ours(&link))
+		return; /* closed it stays; someone else's interface is not ours to delete */
+	log_warn("interface %s (%u) was left by an unfinished ADD; removing it", link.name, ifindex);
+	if (link_delete(agent->node.ns, ifindex, &err) < 0 ||
+	    maps_endpoint_release(agent->maps, ifindex, &err) < 0 ||
+	    hook_detach(agent->config->pin_root, ifindex, &err) < 0)
+		log_warn("interface %s (%u): %s; trying again", link.name, ifindex, err.msg);
+}
+
+/* A revision says that the endpoint was open once: then a runtime knows the pod
+ * and will say when it ends. */
+static void sweep_unclaimed(struct agent *agent)
+{
+	int64_t now = stamp_now_ms();
+	struct bh_endpoint row;
+
+	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++) {
+		bool unclaimed = maps_endpoint_get(agent->maps, slot, &row, NULL) == 0 && row.revision == 0 &&
+				 !attachments_find_ifindex(&agent->attachments, row.ifindex);
+
+		if (!unclaimed || agent->unclaimed[slot].ifindex != row.ifindex) {
+			agent->unclaimed[slot].ifindex = unclaimed ? row.ifindex : 0;
+			agent->unclaimed[slot].since_ms = now;
+		} else if (now - agent->unclaimed[slot].since_ms > CLAIM_GRACE_MS) {
+			release_unclaimed(agent, row.ifindex);
+		}
+	}
+}
+
 /* A file that is gone means a DEL whose word did not reach us. */
 static void sweep_files(struct agent *agent)
 {
@@ -162,6 +209,7 @@ static void sweep_files(struct agent *agent)
 void reconcile_sweep(struct agent *agent)
 {
 	sweep_links(agent);
+	sweep_unclaimed(agent);
 	sweep_files(agent);
 	if (agent->enforce.synced)
 		reconcile_orphans(agent);

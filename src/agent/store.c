@@ -252,38 +252,64 @@ static int pods_build(struct store *store, const struct world *from, const struc
 	return 0;
 }
 
+static int netpols_build(struct store *store, const struct world *from)
+{
+	struct world *world = &store->world;
+
+	world->netpols = calloc(from->n_netpols + store->kept.n + 1, sizeof(*world->netpols));
+	if (!world->netpols)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_netpols; i++)
+		world->netpols[world->n_netpols++] = from->netpols[i];
+	for (size_t i = 0; i < store->kept.n; i++)
+		if (store->kept.v[i].missing)
+			world->netpols[world->n_netpols++] = store->kept.v[i].netpol;
+	return 0;
+}
+
+/* All but what is remembered from one build to the next. */
+static void store_clear(struct store *store)
+{
+	for (size_t i = 0; i < store->n_own; i++)
+		pod_free(store->own[i]);
+	free(store->own);
+	free(store->world.pods);
+	free(store->world.netpols);
+	*store = (struct store){ .kept = store->kept };
+}
+
 int store_build(struct store *store, const struct source *source, const struct attachments *attachments,
 		const struct posture_config *posture, struct err *err)
 {
 	struct held_list held = { 0 };
 	int r;
 
-	store_done(store);
+	store_clear(store);
+	r = keeper_update(&store->kept, source->world, attachments, err);
+	if (r < 0)
+		return r;
 	r = held_build(attachments, &held);
 	if (r == 0)
 		r = own_build(store, source, attachments);
 	if (r == 0)
 		r = pods_build(store, source->world, &held);
+	if (r == 0)
+		r = netpols_build(store, source->world);
 	free(held.v);
 	if (r < 0) {
-		store_done(store);
+		store_clear(store);
 		return err_set(err, ENOMEM, "joining objects and attachments: out of memory");
 	}
 	store->world.namespaces = source->world->namespaces;
 	store->world.n_namespaces = source->world->n_namespaces;
-	store->world.netpols = source->world->netpols;
-	store->world.n_netpols = source->world->n_netpols;
 	store->world.posture = *posture;
 	return 0;
 }
 
 void store_done(struct store *store)
 {
-	for (size_t i = 0; i < store->n_own; i++)
-		pod_free(store->own[i]);
-	free(store->own);
-	free(store->world.pods);
-	*store = (struct store){ 0 };
+	store_clear(store);
+	keeper_done(&store->kept);
 }
 
 const struct pod *store_pod(const struct store *store, const struct endpoint *endpoint)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "agent/revisions.h"
 #include "agent/store.h"
 #include "base/cleanup.h"
 
@@ -235,6 +236,117 @@ static void building_again_forgets_what_left(void **state)
 	assert_ptr_equal(scene->store.world.pods[0], scene->world.pods[0]);
 }
 
+static struct netpol *add_policy(struct scene *scene, const char *namespace, const char *name)
+{
+	struct netpol *netpol = calloc(1, sizeof(*netpol));
+
+	assert_non_null(netpol);
+	netpol->namespace = strdup(namespace);
+	netpol->name = strdup(name);
+	netpol->uid = strdup("");
+	netpol->pods.has = true;
+	netpol->isolates[BH_INGRESS] = true;
+	scene->world.netpols = reallocarray(scene->world.netpols, scene->world.n_netpols + 1, sizeof(netpol));
+	assert_non_null(scene->world.netpols);
+	scene->world.netpols[scene->world.n_netpols++] = netpol;
+	return netpol;
+}
+
+static struct namespace *add_namespace(struct scene *scene, const char *name)
+{
+	struct namespace *ns = calloc(1, sizeof(*ns));
+
+	assert_non_null(ns);
+	ns->name = strdup(name);
+	scene->world.namespaces = calloc(1, sizeof(ns));
+	assert_non_null(scene->world.namespaces);
+	scene->world.namespaces[scene->world.n_namespaces++] = ns;
+	return ns;
+}
+
+static void drop_policies(struct scene *scene)
+{
+	while (scene->world.n_netpols)
+		netpol_free(scene->world.netpols[--scene->world.n_netpols]);
+}
+
+/* R24: the policies of a namespace go before its last pods do. */
+static void a_terminating_namespace_keeps_its_policies(void **state)
+{
+	struct scene *scene = *state;
+	struct namespace *ns = add_namespace(scene, "shop");
+
+	add_pod(scene, "web", "", "");
+	attach(scene, "c1", "web", "", "10.0.0.1");
+	add_policy(scene, "shop", "deny");
+	add_policy(scene, "other", "deny");
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 2);
+	ns->terminating = true;
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 2); /* none twice */
+	drop_policies(scene);
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 1);
+	assert_string_equal(scene->store.world.netpols[0]->namespace, "shop");
+	assert_true(scene->store.world.netpols[0]->isolates[BH_INGRESS]);
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 1);
+	attachment_free(attachments_take(&scene->attachments, "c1", "eth0"));
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 0);
+}
+
+static void a_policy_deleted_from_a_living_namespace_is_gone(void **state)
+{
+	struct scene *scene = *state;
+	struct namespace *ns = add_namespace(scene, "shop");
+
+	add_pod(scene, "web", "", "");
+	attach(scene, "c1", "web", "", "10.0.0.1");
+	add_policy(scene, "shop", "deny");
+	build(scene);
+	drop_policies(scene);
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 0);
+	ns->terminating = true; /* too late for what was deleted before */
+	build(scene);
+	assert_int_equal(scene->store.world.n_netpols, 0);
+}
+
+/* Every part of a policy is in its copy: the fingerprint reads them all. */
+static void a_copy_reads_like_its_policy(void **state)
+{
+	struct scene *scene = *state;
+	struct netpol *netpol = add_policy(scene, "shop", "web"), *copy;
+	struct rule *rule = calloc(1, sizeof(*rule));
+	struct requirement *requirement = calloc(1, sizeof(*requirement));
+
+	assert_true(rule && requirement);
+	netpol->rules[BH_EGRESS] = rule;
+	netpol->n_rules[BH_EGRESS] = 1;
+	rule->has_peers = rule->has_ports = true;
+	rule->peers = calloc(1, sizeof(*rule->peers));
+	rule->ports = calloc(1, sizeof(*rule->ports));
+	rule->n_peers = rule->n_ports = 1;
+	rule->ports[0] = (struct port_match){ .proto = 6, .has_port = true, .name = strdup("http") };
+	rule->peers[0].has_block = true;
+	assert_int_equal(prefix_parse("10.0.0.0/8", &rule->peers[0].block), 0);
+	rule->peers[0].excepts = calloc(1, sizeof(struct prefix));
+	rule->peers[0].n_excepts = 1;
+	assert_int_equal(prefix_parse("10.1.0.0/16", &rule->peers[0].excepts[0]), 0);
+	netpol->pods.v = requirement;
+	netpol->pods.n = 1;
+	requirement->key = strdup("app");
+	requirement->values = calloc(1, sizeof(char *));
+	requirement->values[0] = strdup("web");
+	requirement->n_values = 1;
+	copy = netpol_copy(netpol);
+	assert_non_null(copy);
+	assert_true(netpol_fingerprint(copy) == netpol_fingerprint(netpol));
+	netpol_free(copy);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -248,6 +360,9 @@ int main(void)
 		TEST(an_attached_address_belongs_to_that_pod_alone),
 		TEST(two_interfaces_of_a_pod_make_one_pod),
 		TEST(a_host_network_pod_gets_no_address),
+		TEST(a_terminating_namespace_keeps_its_policies),
+		TEST(a_policy_deleted_from_a_living_namespace_is_gone),
+		TEST(a_copy_reads_like_its_policy),
 		TEST(building_again_forgets_what_left),
 	};
 
