@@ -96,7 +96,7 @@ static int setup(void **state)
 
 	node_addr = addr_of("192.0.2.1");
 	world->posture.posture = POSTURE_STANDARD;
-	world->pods = calloc(4, sizeof(*world->pods));
+	world->pods = calloc(8, sizeof(*world->pods));
 	world->pods[world->n_pods++] = a_pod("web", "api", "10.0.0.1");
 	world->pods[world->n_pods++] = a_pod("job", "job", "10.0.0.2");
 	world->pods[world->n_pods++] = a_pod("db", "db", "10.0.0.3");
@@ -368,6 +368,27 @@ static void a_pod_hides_the_template_of_its_name(void **state)
 	assert_int_equal(cJSON_GetArraySize(json_get(cell_of(matrix, "shop/web", "shop/db"), "ports")), 2);
 }
 
+static void replicas_share_their_cells_unless_addresses_count(void **state)
+{
+	struct world *world = *state;
+	struct rule *rule = &world->netpols[0]->rules[BH_INGRESS][0];
+	auto_json cJSON *alike = NULL, *apart = NULL;
+
+	world->pods[world->n_pods++] = a_pod("web2", "api", "10.0.1.1");
+	assert_int_equal(report_matrix(world, NULL, &alike, NULL), 0);
+	assert_true(cJSON_Compare(json_get(cell_of(alike, "shop/web", "shop/db"), "ranges"),
+				  json_get(cell_of(alike, "shop/web2", "shop/db"), "ranges"), true));
+	assert_string_equal(text_at(cell_of(alike, "shop/web2", "shop/web"), "other", NULL), "allow");
+
+	selector_done(&rule->peers[0].pods);
+	rule->peers[0].pods.has = false;
+	rule->peers[0].has_block = true;
+	assert_int_equal(prefix_parse("10.0.1.0/24", &rule->peers[0].block), 0);
+	assert_int_equal(report_matrix(world, NULL, &apart, NULL), 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(cell_of(apart, "shop/web", "shop/db"), "ranges")), 1);
+	assert_int_equal(cJSON_GetArraySize(json_get(cell_of(apart, "shop/web2", "shop/db"), "ranges")), 2);
+}
+
 static void ranges_join_and_touch_the_ends(void **state)
 {
 	struct world *world = *state;
@@ -574,6 +595,7 @@ int main(void)
 		TEST(the_matrix_is_exact_over_all_ports),
 		TEST(declared_ports_carry_their_verdict),
 		TEST(a_pod_hides_the_template_of_its_name),
+		TEST(replicas_share_their_cells_unless_addresses_count),
 		TEST(ranges_join_and_touch_the_ends),
 		TEST(the_matrix_leaves_out_whom_policies_do_not_govern),
 		TEST(a_drop_names_everything_in_one_line),
