@@ -60,7 +60,7 @@ static bool namespace_matches(const struct lint *lint, const struct peer *peer, 
 
 static bool peer_matches(const struct lint *lint, const struct peer *peer, const struct pod *pod)
 {
-	if (peer->invalid || peer->has_block || !pod_is_live(pod) ||
+	if (peer->invalid || peer->has_block || !pod_counts(pod) ||
 	    (!peer->pods.has && !peer->namespaces.has))
 		return false;
 	return namespace_matches(lint, peer, pod->namespace) &&
@@ -70,7 +70,7 @@ static bool peer_matches(const struct lint *lint, const struct peer *peer, const
 static bool rule_reaches(const struct lint *lint, const struct rule *rule, const struct pod *pod)
 {
 	if (!rule->has_peers)
-		return pod_is_live(pod);
+		return pod_counts(pod);
 	for (size_t i = 0; i < rule->n_peers; i++)
 		if (peer_matches(lint, &rule->peers[i], pod))
 			return true;

@@ -33,7 +33,7 @@ static const struct pod **pods_choose(const struct world *world, const char *nam
 	size_t n = 0, kept = 0;
 
 	for (size_t i = 0; pods && i < world->n_pods; i++)
-		if (pod_is_live(world->pods[i]) &&
+		if (pod_counts(world->pods[i]) &&
 		    (!namespace || strcmp(namespace, world->pods[i]->namespace) == 0))
 			pods[n++] = world->pods[i];
 	if (n)

@@ -4,7 +4,6 @@
 #define REPORT_REPORT_PART_H
 
 #include "base/text.h"
-#include "policy/isolation.h"
 #include "report/report.h"
 
 #define PROTO_TEXT_MAX 16
@@ -14,6 +13,12 @@ const char *proto_text(uint8_t proto, char buf[PROTO_TEXT_MAX]);
 bool proto_has_ports(uint8_t proto);
 const char *verdict_text(enum explain_verdict verdict);
 const char *direction_text(enum bh_direction direction);
+
+/* A pod that policies speak of: not hostNetwork (R10), not finished (R22). */
+static inline bool pod_counts(const struct pod *pod)
+{
+	return !pod->host_network && !pod->finished;
+}
 
 /* "ns/name" or the address; caller frees, null: out of memory. */
 char *pod_text(const struct pod *pod);

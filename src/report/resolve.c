@@ -25,7 +25,7 @@ static bool node_has(const struct report_node *node, const struct bh_addr *addr)
 static const struct pod *pod_with_addr(const struct world *world, const struct bh_addr *addr)
 {
 	for (size_t i = 0; i < world->n_pods; i++)
-		for (size_t j = 0; pod_is_live(world->pods[i]) && j < world->pods[i]->n_addrs; j++)
+		for (size_t j = 0; pod_counts(world->pods[i]) && j < world->pods[i]->n_addrs; j++)
 			if (addr_equal(&world->pods[i]->addrs[j], addr))
 				return world->pods[i];
 	return NULL;
