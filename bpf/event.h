@@ -44,6 +44,13 @@ static __always_inline void event_fill(struct bh_event *event, struct __sk_buff 
 	event->length = skb->len;
 }
 
+/* Every IPv6 host chatters to groups (listener reports, router solicitations) when
+ * its interface comes up: counted, but not worth an operator's line. */
+static __always_inline bool is_chatter(const struct pass *pass, __u8 reason)
+{
+	return reason == BH_DST_MAC && (pass->pkt.bits & PKT_GROUP_MAC);
+}
+
 static __always_inline void event_report(struct __sk_buff *skb, const struct pass *pass, const struct end *end,
 					 __u8 reason)
 {
@@ -53,7 +60,7 @@ static __always_inline void event_report(struct __sk_buff *skb, const struct pas
 
 	if (!usage || !end->row)
 		return;
-	if (!event_granted(usage, pass)) {
+	if (is_chatter(pass, reason) || !event_granted(usage, pass)) {
 		__sync_fetch_and_add(&usage->suppressed, 1);
 		return;
 	}
