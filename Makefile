@@ -141,6 +141,9 @@ asan: ## the whole test under AddressSanitizer and UBSan
 demo: all $(TOOLS) | test-deps ## zero trust in one screen, on real pods
 	@BUILD=$(O) tests/demo/demo.sh
 
+shell: all $(TOOLS) | test-deps ## a shell on a private node with the demo's pods
+	@BUILD=$(O) tests/demo/shell.sh
+
 sizes: ## files past 600 lines and functions past 60
 	@tests/sizes.sh
 
@@ -163,6 +166,6 @@ fmt: ## format what clang-format has a say in
 compdb: ## compile_commands.json for editors
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests deps test-deps test check asan demo sizes install fmt clean compdb
+.PHONY: all help units bpf-tests deps test-deps test check asan demo shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

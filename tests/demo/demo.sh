@@ -7,8 +7,6 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../netns/lib.sh"
 
-pods=(web db logging batch stolen)
-declare -A port=([web]=tcp/80 [db]=tcp/5432 [logging]=tcp/514 [batch]=tcp/9000 [stolen]=tcp/4444)
 wrong=0 cells=0
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -25,19 +23,7 @@ fail() {
 }
 now_ms() { date +%s%3N; }
 
-manifest() { cat >"$manifests/$1.yaml"; }
-
-pods_manifest() {
-	for pod in "${pods[@]}"; do
-		cat <<-EOF
-			---
-			apiVersion: v1
-			kind: Pod
-			metadata: {namespace: shop, name: $pod, labels: {app: $pod}}
-			spec: {containers: [{name: main, ports: [{containerPort: ${port[$pod]#tcp/}}]}]}
-		EOF
-	done
-}
+. "$here/shop.sh"
 
 # What the policies say, by the evaluator; what the wire says, by connecting.
 expected() { ctl explain "shop/$1" "shop/$2" "${port[$2]#tcp/}" >/dev/null 2>&1; }
