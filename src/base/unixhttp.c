@@ -68,7 +68,7 @@ static int exchange_connect(struct exchange *x, struct err *err)
 
 	if (strlen(x->socket_path) >= sizeof(addr.sun_path))
 		return err_set(err, ENAMETOOLONG, "socket path %s is too long", x->socket_path);
-	strcpy(addr.sun_path, x->socket_path);
+	memcpy(addr.sun_path, x->socket_path, strlen(x->socket_path) + 1);
 	x->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (x->fd < 0)
 		return err_set(err, errno, "socket: %s", strerror(errno));

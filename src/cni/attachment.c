@@ -146,7 +146,7 @@ static bool get_text(const cJSON *json, const char *key, char *out, size_t size)
 
 	if (json_get_string(json, key, &value, NULL) < 0 || !value || strlen(value) >= size)
 		return false;
-	strcpy(out, value);
+	memcpy(out, value, strlen(value) + 1);
 	return true;
 }
 

@@ -118,7 +118,7 @@ static int arg_take(const char *key, const char *value, const char *extra, char 
 		if (!isalnum((unsigned char)*p) && !strchr(extra, *p))
 			return value_refuse(failure, "CNI_ARGS", value, "not the name of a Kubernetes object");
 	}
-	strcpy(out, value);
+	memcpy(out, value, strlen(value) + 1);
 	return 0;
 }
 
