@@ -50,7 +50,7 @@ struct agent {
 	struct {
 		uint32_t ifindex;
 		int64_t since_ms;
-	} unclaimed[BH_ENDPOINTS_MAX]; /* closed rows that nobody has told of, since when */
+	} unclaimed[BH_ENDPOINTS_MAX]; /* interfaces of ours that nobody has told of, since when */
 	int64_t started_ms;
 	unsigned int retry_ms; /* after a failed recompile; 0: the last one was good */
 	struct event *on_recompile, *on_tidy, *on_manifests, *on_reload, *on_address, *on_node, *on_events,

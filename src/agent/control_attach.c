@@ -3,6 +3,7 @@
  * pod's rows are in the kernel, or its time is up and the endpoint stays closed. */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/control_room.h"
 #include "base/cleanup.h"
@@ -46,6 +47,18 @@ static void give_up(struct waiter *waiter, struct attachment *attachment)
 	agent_detach(agent, waiter->container_id, waiter->ifname);
 }
 
+/* A plugin that was killed or gave up has closed its end, and nobody will use what
+ * we would open (THREATS F7). */
+static bool client_is_gone(struct evhttp_request *request)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(request);
+	char byte;
+	ssize_t n = recv(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), &byte, 1,
+			 MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 /* Answers if there is an answer. */
 static bool waiter_settle(struct waiter *waiter)
 {
@@ -57,6 +70,13 @@ static bool waiter_settle(struct waiter *waiter)
 
 	if (!attachment) {
 		reply_error(control, waiter->request, 409, "the attachment was deleted meanwhile");
+		return true;
+	}
+	if (client_is_gone(waiter->request)) {
+		log_warn("attach pod=%s/%s container=%s: the plugin is gone; closing the endpoint",
+			 attachment->endpoint.namespace, attachment->endpoint.pod, attachment->container_id);
+		reply_error(control, waiter->request, 503, "nobody listens");
+		agent_detach(agent, waiter->container_id, waiter->ifname);
 		return true;
 	}
 	if (!agent_is_open(agent, attachment)) {

@@ -14,7 +14,7 @@
 /* An attachment younger than this may still be without its file. */
 #define STATE_GRACE_MS 10000
 /* An ADD is over by then, one way or the other. */
-#define CLAIM_GRACE_MS 40000
+#define CLAIM_GRACE_MS 30000
 
 static void bad_file(const char *path, const struct err *err)
 {
@@ -140,38 +140,54 @@ static bool link_is_ours(const struct link_info *link)
 	       strncmp(link->alias, "bulkhead ", 9) == 0;
 }
 
-/* What an ADD left that was killed between its claim and its word to us. The
- * interface goes before its programs, so that it never passes without them. */
-static void release_unclaimed(struct agent *agent, uint32_t ifindex)
+/* An interface of the plugin that is no attachment: an ADD is under way, or was
+ * killed. A revision says that the endpoint was open once, before we lost its
+ * state: then a runtime knows the pod and will say when it ends. */
+static bool link_is_unclaimed(const struct agent *agent, const struct link_info *link)
 {
-	struct link_info link;
-	struct err err = { 0 };
+	struct bh_endpoint row;
+	uint32_t slot;
 
-	if (link_find_index(agent->node.ns, ifindex, &link, NULL) < 0 || !link_is_ours(&link))
-		return; /* closed it stays; someone else's interface is not ours to delete */
-	log_warn("interface %s (%u) was left by an unfinished ADD; removing it", link.name, ifindex);
-	if (link_delete(agent->node.ns, ifindex, &err) < 0 ||
-	    maps_endpoint_release(agent->maps, ifindex, &err) < 0 ||
-	    hook_detach(agent->config->pin_root, ifindex, &err) < 0)
-		log_warn("interface %s (%u): %s; trying again", link.name, ifindex, err.msg);
+	if (!link_is_ours(link) || attachments_find_ifindex(&agent->attachments, link->ifindex))
+		return false;
+	if (maps_endpoint_find(agent->maps, link->ifindex, &slot, NULL) < 0)
+		return true;
+	return maps_endpoint_get(agent->maps, slot, &row, NULL) == 0 && row.revision == 0;
 }
 
-/* A revision says that the endpoint was open once: then a runtime knows the pod
- * and will say when it ends. */
+/* The interface goes before its programs, so that it never passes without them. */
+static void link_remove(struct agent *agent, const struct link_info *link)
+{
+	struct err err = { 0 };
+
+	log_warn("interface %s (%u) was left by an unfinished ADD; removing it", link->name, link->ifindex);
+	if (link_delete(agent->node.ns, link->ifindex, &err) < 0 ||
+	    maps_endpoint_release(agent->maps, link->ifindex, &err) < 0 ||
+	    hook_detach(agent->config->pin_root, link->ifindex, &err) < 0)
+		log_warn("interface %s (%u): %s; trying again", link->name, link->ifindex, err.msg);
+}
+
 static void sweep_unclaimed(struct agent *agent)
 {
+	auto_free struct link_info *links = NULL;
 	int64_t now = stamp_now_ms();
-	struct bh_endpoint row;
+	struct err err = { 0 };
+	size_t n = 0;
 
-	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++) {
-		bool unclaimed = maps_endpoint_get(agent->maps, slot, &row, NULL) == 0 && row.revision == 0 &&
-				 !attachments_find_ifindex(&agent->attachments, row.ifindex);
+	if (link_list(agent->node.ns, &links, &n, &err) < 0) {
+		log_warn("interfaces: %s; leftovers stay for now", err.msg);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		__typeof__(&agent->unclaimed[0]) seen = &agent->unclaimed[links[i].ifindex % BH_ENDPOINTS_MAX];
 
-		if (!unclaimed || agent->unclaimed[slot].ifindex != row.ifindex) {
-			agent->unclaimed[slot].ifindex = unclaimed ? row.ifindex : 0;
-			agent->unclaimed[slot].since_ms = now;
-		} else if (now - agent->unclaimed[slot].since_ms > CLAIM_GRACE_MS) {
-			release_unclaimed(agent, row.ifindex);
+		if (!link_is_unclaimed(agent, &links[i]))
+			continue;
+		if (seen->ifindex != links[i].ifindex) {
+			seen->ifindex = links[i].ifindex;
+			seen->since_ms = now;
+		} else if (now - seen->since_ms > CLAIM_GRACE_MS) {
+			link_remove(agent, &links[i]);
 		}
 	}
 }

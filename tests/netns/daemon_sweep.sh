@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What nobody tells the daemon it finds out: interfaces deleted by hand, state
+# files that are gone, ADDs that were killed (THREATS F7, F13, F16).
+. "$(dirname "$0")/lib.sh"
+
+does() { # name command...: as check, but in this shell, so that what it sets stays
+	local name=$1
+	shift
+	"$@" >"$scratch/said" 2>&1
+	result $? "$name" "$(cat "$scratch/said")"
+}
+metric_is() { [ "$(metrics | awk -v name="$1" '$1 == name { print $2 }')" = "$2" ]; }
+host_link() { sed -n 's/.*"hostIfname":"\([^"]*\)".*/\1/p' "$run_dir/attachments/$(cat "$(pod_file "$1")/id"):eth0.json"; }
+our_links() { ip -o link | grep -c ': bh[0-9a-f]*@'; }
+
+cat >"$manifests/world.yaml" <<'END'
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec: { template: { metadata: { labels: { app: web } } } }
+END
+does 'the daemon starts' daemon_start "$manifests"
+empty=$("$BUILD/daemon-double" rows "$pin_root")
+does 'pods join' eval 'pod_add shop web-1 && pod_add shop web-2 && pod_add shop web-3'
+
+# An ADD is killed while the daemon thinks.
+netns_new shop.killed >/dev/null
+kill -STOP "$daemon_pid"
+before=$(our_links)
+net_conf >"$scratch/conf"
+(CNI_COMMAND=ADD CNI_CONTAINERID=killed CNI_NETNS=/run/netns/shop.killed CNI_IFNAME=eth0 CNI_PATH=$IPAM_DIR \
+	CNI_ARGS='IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-4' exec "$BUILD/bulkhead" <"$scratch/conf" >"$scratch/add" 2>&1) &
+adder=$!
+check 'an ADD waits for the daemon' wait_for 5 test -e "$run_dir/attachments/killed:eth0.json"
+sleep 0.2
+kill -KILL "$adder"
+wait "$adder" 2>/dev/null
+is 'killed, it leaves an interface' "$(our_links)" $((before + 1))
+kill -CONT "$daemon_pid"
+check 'its endpoint does not stay open' wait_for 3 metric_is bulkhead_endpoints 3
+
+link1=$(host_link web-1)
+ip link del "$link1"
+check 'a deleted interface releases its endpoint' wait_for 15 metric_is bulkhead_endpoints 2
+rm "$run_dir/attachments/$(cat "$(pod_file web-2)/id"):eth0.json"
+check 'a lost state file releases its endpoint' wait_for 25 metric_is bulkhead_endpoints 1
+check 'which then lets nothing pass' denied web-2 web-3 icmp
+check 'what the killed ADD left goes within a minute' wait_for 60 eval '[ "$(our_links)" -eq '"$((before - 1))"' ]'
+check 'the pod that was left alone is open' metric_is bulkhead_endpoints 1
+
+# A state file that cannot be read closes its endpoint at the next start.
+daemon_stop
+echo '{' >"$run_dir/attachments/$(cat "$(pod_file web-3)/id"):eth0.json"
+does 'it starts over a broken state file' daemon_start "$manifests"
+check 'and takes that endpoint for nobody' metric_is bulkhead_endpoints 0
+like 'and closes it, in words' "$(cat "$scratch/daemon.log")" 'is open but no state file describes it; closing it'
+does 'its pod can leave' pod_del web-3
+is 'no row is left' "$("$BUILD/daemon-double" rows "$pin_root")" "$empty"
+daemon_stop
