@@ -15,9 +15,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-#define REPLY_MAX (64u << 20) /* a matrix of a large cluster is some megabytes */
-#define HEAD_MAX (16u << 10)
-#define LINE_MAX_BYTES (1u << 20)
+#define REPLY_MAX	       (64u << 20) /* a matrix of a large cluster is some megabytes */
+#define HEAD_MAX	       (16u << 10)
+#define LINE_MAX_BYTES	       (1u << 20)
 #define STREAM_HEAD_TIMEOUT_MS 10000
 
 /* One exchange: the socket and the moment by which it must be over. */
@@ -131,7 +131,7 @@ static int bad_reply(const struct exchange *x, const char *why, struct err *err)
 
 struct head {
 	int status;
-	size_t body_at;	    /* offset of the body */
+	size_t body_at;		/* offset of the body */
 	int64_t content_length; /* -1: not said */
 };
 
@@ -184,7 +184,8 @@ static int exchange_start(struct exchange *x, const char *method, const char *pa
 
 	text_addf(&request, "%s %s HTTP/1.0\r\nHost: localhost\r\n", method, path);
 	if (body)
-		text_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+		text_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+			  strlen(body));
 	text_addf(&request, "\r\n%s", body ?: "");
 	if (request.failed)
 		return err_set(err, ENOMEM, "request to %s: out of memory", x->socket_path);
@@ -255,8 +256,8 @@ static int lines_deliver(struct text *in, bool ended, int (*line)(char *line, vo
 	return stop;
 }
 
-int unixhttp_stream(const char *socket_path, const char *path, int (*line)(char *line, void *data), void *data,
-		    struct err *err)
+int unixhttp_stream(const char *socket_path, const char *path, int (*line)(char *line, void *data),
+		    void *data, struct err *err)
 {
 	auto_exchange struct exchange x = { .socket_path = socket_path,
 					    .fd = -1,

@@ -115,12 +115,13 @@ cJSON *attachment_json(const struct attachment *a)
 {
 	auto_json cJSON *json = cJSON_CreateObject();
 
-	if (!json || !put_text(json, "containerID", a->container_id) || !put_text(json, "ifname", a->ifname) ||
-	    !put_text(json, "network", a->network) || !put_text(json, "netns", a->netns) ||
-	    !put_text(json, "hostIfname", a->host_ifname) || !put_text(json, "ipam", a->ipam) ||
-	    !put_text(json, "cniVersion", a->cni_version) || !put_text(json, "namespace", a->namespace) ||
-	    !put_text(json, "pod", a->pod) || !put_text(json, "uid", a->uid) ||
-	    !put_mac(json, "mac", a->mac) || !put_mac(json, "hostMAC", a->host_mac) || !put_addrs(json, a) ||
+	if (!json || !put_text(json, "containerID", a->container_id) ||
+	    !put_text(json, "ifname", a->ifname) || !put_text(json, "network", a->network) ||
+	    !put_text(json, "netns", a->netns) || !put_text(json, "hostIfname", a->host_ifname) ||
+	    !put_text(json, "ipam", a->ipam) || !put_text(json, "cniVersion", a->cni_version) ||
+	    !put_text(json, "namespace", a->namespace) || !put_text(json, "pod", a->pod) ||
+	    !put_text(json, "uid", a->uid) || !put_mac(json, "mac", a->mac) ||
+	    !put_mac(json, "hostMAC", a->host_mac) || !put_addrs(json, a) ||
 	    !cJSON_AddNumberToObject(json, "slot", a->slot) ||
 	    !cJSON_AddNumberToObject(json, "ifindex", a->ifindex) ||
 	    !cJSON_AddBoolToObject(json, "chained", a->chained))
@@ -171,7 +172,7 @@ static bool get_addrs(const cJSON *json, struct attachment *a)
 {
 	const cJSON *list = json_get(json, "addresses"), *item;
 
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		if (a->n_addrs == BH_ENDPOINT_ADDRS || !cJSON_IsString(item) ||
 		    addr_parse(item->valuestring, &a->addrs[a->n_addrs]) < 0)
 			return false;
@@ -191,8 +192,9 @@ static bool attachment_from_json(const cJSON *json, struct attachment *a)
 	       get_text(json, "ipam", a->ipam, sizeof(a->ipam)) &&
 	       get_text(json, "cniVersion", a->cni_version, sizeof(a->cni_version)) &&
 	       get_text(json, "namespace", a->namespace, sizeof(a->namespace)) &&
-	       get_text(json, "pod", a->pod, sizeof(a->pod)) && get_text(json, "uid", a->uid, sizeof(a->uid)) &&
-	       get_mac(json, "mac", a->mac) && get_mac(json, "hostMAC", a->host_mac) && get_addrs(json, a) &&
+	       get_text(json, "pod", a->pod, sizeof(a->pod)) &&
+	       get_text(json, "uid", a->uid, sizeof(a->uid)) && get_mac(json, "mac", a->mac) &&
+	       get_mac(json, "hostMAC", a->host_mac) && get_addrs(json, a) &&
 	       get_number(json, "slot", &a->slot) && get_number(json, "ifindex", &a->ifindex) &&
 	       json_get_bool(json, "chained", &a->chained, NULL) == 1;
 }
@@ -215,7 +217,8 @@ int attachment_load(const char *run_dir, const char *container_id, const char *i
 		return r == -ENOTDIR ? -ENOENT : r;
 	if (json_parse(text, len, &json, err) < 0)
 		return err_wrap(err, -EBADMSG, "state file %s", path);
-	if (!attachment_from_json(json, &a) || strcmp(a.container_id, container_id) || strcmp(a.ifname, ifname))
+	if (!attachment_from_json(json, &a) || strcmp(a.container_id, container_id) ||
+	    strcmp(a.ifname, ifname))
 		return err_set(err, EBADMSG, "state file %s is not this attachment's", path);
 	*ret_attachment = a;
 	return 0;
@@ -252,7 +255,8 @@ int attachment_forget(const char *run_dir, const char *container_id, const char 
 		if (strncmp(entry->d_name, stem, strlen(stem)) != 0 || (*rest && *rest != '.'))
 			continue;
 		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-			return err_set(err, errno, "remove state file %s: %s", entry->d_name, strerror(errno));
+			return err_set(err, errno, "remove state file %s: %s", entry->d_name,
+				       strerror(errno));
 	}
 	return 0;
 }

@@ -27,7 +27,7 @@ struct attachment {
 	char ipam[64]; /* IPAM plugin, "" when chained */
 	char cni_version[8];
 	char namespace[64], pod[254], uid[129]; /* "" outside Kubernetes */
-	uint32_t slot, ifindex; /* ifindex of the host side */
+	uint32_t slot, ifindex;			/* ifindex of the host side */
 	uint8_t mac[6], host_mac[6];
 	struct bh_addr addrs[BH_ENDPOINT_ADDRS]; /* without link-local ones */
 	unsigned int n_addrs;

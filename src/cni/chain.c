@@ -18,7 +18,7 @@ static bool listed(const cJSON *prev, const char *host_name)
 	bool any = false;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, json_get(prev, "interfaces")) {
+	cJSON_ArrayForEach (item, json_get(prev, "interfaces")) {
 		const char *name = NULL, *sandbox = NULL;
 
 		(void)json_get_string(item, "name", &name, NULL);

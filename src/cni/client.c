@@ -7,7 +7,7 @@
 #include "base/unixhttp.h"
 
 #define FORGET_TIMEOUT_MS 2000
-#define READY_TIMEOUT_MS 2000
+#define READY_TIMEOUT_MS  2000
 
 static void socket_path(const struct netconf *conf, char out[PATH_MAX])
 {
@@ -21,7 +21,8 @@ static void reply_auto(struct unixhttp_reply *reply)
 #define auto_reply cleanup(reply_auto)
 
 /* The daemon's own words: {"error": "..."}. */
-static int reply_failure(const struct unixhttp_reply *reply, int code, const char *what, struct failure *failure)
+static int reply_failure(const struct unixhttp_reply *reply, int code, const char *what,
+			 struct failure *failure)
 {
 	auto_json cJSON *json = NULL;
 	const char *text = NULL;
@@ -29,7 +30,8 @@ static int reply_failure(const struct unixhttp_reply *reply, int code, const cha
 	if (json_parse(reply->body, reply->len, &json, NULL) == 0)
 		(void)json_get_string(json, "error", &text, NULL);
 	failure_set(failure, code, "%s", what);
-	snprintf(failure->details, sizeof(failure->details), "%s (HTTP %d)", text ?: "no reason given", reply->status);
+	snprintf(failure->details, sizeof(failure->details), "%s (HTTP %d)", text ?: "no reason given",
+		 reply->status);
 	return -1;
 }
 
@@ -44,12 +46,14 @@ int client_announce(const struct netconf *conf, const struct attachment *attachm
 	if (!body)
 		return failure_set(failure, CODE_TRY_LATER, "out of memory");
 	socket_path(conf, path);
-	if (unixhttp_request(path, "POST", "/v1/attachments", body, conf->daemon_timeout_ms, &reply, &err) < 0)
+	if (unixhttp_request(path, "POST", "/v1/attachments", body, conf->daemon_timeout_ms, &reply, &err) <
+	    0)
 		return failure_from(failure, CODE_TRY_LATER, &err, "the Bulkhead daemon does not answer");
 	if (reply.status == 200)
 		return 0;
 	if (reply.status >= 500)
-		return reply_failure(&reply, CODE_TRY_LATER, "the Bulkhead daemon is not ready for this pod", failure);
+		return reply_failure(&reply, CODE_TRY_LATER, "the Bulkhead daemon is not ready for this pod",
+				     failure);
 	return reply_failure(&reply, CODE_DAEMON, "the Bulkhead daemon refuses this pod", failure);
 }
 
@@ -78,8 +82,8 @@ void client_forget(const struct netconf *conf, const char *container_id, const c
 	query_escape(ifname, escaped, sizeof(escaped));
 	snprintf(query, sizeof(query), "/v1/attachments?containerID=%s&ifname=%s", container_id, escaped);
 	if (unixhttp_request(path, "DELETE", query, NULL, FORGET_TIMEOUT_MS, &reply, &err) < 0)
-		log_debug("daemon not told, its sweep will find out: container=%s reason=\"%s\"", container_id,
-			  err.msg);
+		log_debug("daemon not told, its sweep will find out: container=%s reason=\"%s\"",
+			  container_id, err.msg);
 }
 
 int client_ready(const struct netconf *conf, struct failure *failure)

@@ -32,8 +32,11 @@ static void join_done(struct join *join)
 
 static struct ipam_request ipam_request_of(const struct join *join)
 {
-	return (struct ipam_request){ .conf = join->conf, .path = join->env->path, .container_id = join->env->container_id,
-				      .ifname = join->env->ifname, .netns = join->env->netns };
+	return (struct ipam_request){ .conf = join->conf,
+				      .path = join->env->path,
+				      .container_id = join->env->container_id,
+				      .ifname = join->env->ifname,
+				      .netns = join->env->netns };
 }
 
 static void addrs_take(struct join *join)
@@ -62,7 +65,8 @@ static void undo_ipam(struct join *join)
 	struct failure failure = { 0 };
 
 	if (ipam_del(&request, &failure) < 0)
-		log_warn("address left allocated after a failed ADD, DEL will free it: container=%s reason=\"%s\"",
+		log_warn("address left allocated after a failed ADD, DEL will free it: container=%s "
+			 "reason=\"%s\"",
 			 request.container_id, failure.msg);
 }
 
@@ -89,8 +93,10 @@ static void undo_save(struct join *join)
 {
 	struct err err = { 0 };
 
-	if (join->saved && attachment_forget(join->conf->run_dir, join->env->container_id, join->env->ifname, &err) < 0)
-		log_warn("state left behind after a failed ADD, DEL will remove it: container=%s reason=\"%s\"",
+	if (join->saved &&
+	    attachment_forget(join->conf->run_dir, join->env->container_id, join->env->ifname, &err) < 0)
+		log_warn("state left behind after a failed ADD, DEL will remove it: container=%s "
+			 "reason=\"%s\"",
 			 join->env->container_id, err.msg);
 }
 
@@ -141,12 +147,8 @@ static const struct step standalone[] = {
 };
 
 static const struct step chained[] = {
-	{ step_chain, NULL },
-	{ endpoint_claim, endpoint_release },
-	{ endpoint_hook, endpoint_unhook },
-	{ step_save, undo_save },
-	{ step_announce, undo_announce },
-	{ step_result, NULL },
+	{ step_chain, NULL },	  { endpoint_claim, endpoint_release }, { endpoint_hook, endpoint_unhook },
+	{ step_save, undo_save }, { step_announce, undo_announce },	{ step_result, NULL },
 	{ NULL, NULL },
 };
 
@@ -155,8 +157,8 @@ static int steps_run(struct join *join, const struct step *steps, struct failure
 	for (int i = 0; steps[i].run; i++) {
 		if (steps[i].run(join, failure) == 0)
 			continue;
-		log_error("ADD failed, undoing: container=%s reason=\"%s\" details=\"%s\"", join->env->container_id,
-			  failure->msg, failure->details);
+		log_error("ADD failed, undoing: container=%s reason=\"%s\" details=\"%s\"",
+			  join->env->container_id, failure->msg, failure->details);
 		for (; i >= 0; i--) {
 			if (steps[i].undo)
 				steps[i].undo(join);
@@ -198,8 +200,8 @@ static int join_check_free(struct join *join, struct failure *failure)
 	int r = attachment_load(join->conf->run_dir, a->container_id, a->ifname, &there, &err);
 
 	if (r == 0 || r == -EBADMSG)
-		return failure_set(failure, CODE_EXISTS, "container %s has an attachment %s already", a->container_id,
-				   a->ifname);
+		return failure_set(failure, CODE_EXISTS, "container %s has an attachment %s already",
+				   a->container_id, a->ifname);
 	if (r != -ENOENT)
 		return failure_from(failure, CODE_IO, &err, "state of container %s", a->container_id);
 	if (a->chained)
@@ -209,7 +211,8 @@ static int join_check_free(struct join *join, struct failure *failure)
 		r = link_find(join->host, a->host_ifname, &link, &err);
 	if (r == 0)
 		return failure_set(failure, CODE_EXISTS, "interface %s exists already", link.name);
-	return r == -ENODEV ? 0 : failure_from(failure, CODE_LINK, &err, "cannot look at the pod's interfaces");
+	return r == -ENODEV ? 0
+			    : failure_from(failure, CODE_LINK, &err, "cannot look at the pod's interfaces");
 }
 
 static int join_open(struct join *join, struct failure *failure)
@@ -220,17 +223,20 @@ static int join_open(struct join *join, struct failure *failure)
 	if (netns_open(join->env, &join->netns, failure) < 0)
 		return -1;
 	if (maps_open(conf->pin_root, &join->maps, &err) < 0)
-		return failure_from(failure, CODE_TRY_LATER, &err, "the Bulkhead daemon has not set up this node");
+		return failure_from(failure, CODE_TRY_LATER, &err,
+				    "the Bulkhead daemon has not set up this node");
 	if (link_ns_open(-1, &join->host, &err) < 0 || link_ns_open(join->netns, &join->pod, &err) < 0)
 		return failure_from(failure, CODE_LINK, &err, "netlink");
 	if (attachment_dir_make(conf->run_dir, &err) < 0)
 		return failure_from(failure, CODE_IO, &err, "state folder");
-	if (lock_container(conf->run_dir, join->env->container_id, conf->daemon_timeout_ms, &join->lock, &err) < 0)
+	if (lock_container(conf->run_dir, join->env->container_id, conf->daemon_timeout_ms, &join->lock,
+			   &err) < 0)
 		return failure_from(failure, CODE_IO, &err, "lock of container %s", join->env->container_id);
 	return join_check_free(join, failure);
 }
 
-int cmd_add(const struct cni_env *env, const struct netconf *conf, cJSON **ret_result, struct failure *failure)
+int cmd_add(const struct cni_env *env, const struct netconf *conf, cJSON **ret_result,
+	    struct failure *failure)
 {
 	auto_join struct join join = { .env = env, .conf = conf, .netns = -1, .lock = -1 };
 
@@ -239,8 +245,8 @@ int cmd_add(const struct cni_env *env, const struct netconf *conf, cJSON **ret_r
 		return -1;
 	if (steps_run(&join, join.attachment.chained ? chained : standalone, failure) < 0)
 		return -1;
-	log_debug("pod joined: container=%s interface=%s slot=%u", env->container_id, join.attachment.host_ifname,
-		  join.attachment.slot);
+	log_debug("pod joined: container=%s interface=%s slot=%u", env->container_id,
+		  join.attachment.host_ifname, join.attachment.slot);
 	*ret_result = TAKE(join.answer);
 	return 0;
 }

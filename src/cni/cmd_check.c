@@ -63,7 +63,8 @@ static int check_open(struct check *check, struct failure *failure)
 	if (link_ns_open(-1, &check->host, &err) < 0 || link_ns_open(check->netns, &check->pod, &err) < 0)
 		return failure_from(failure, CODE_LINK, &err, "netlink");
 	if (maps_open(conf->pin_root, &check->maps, &err) < 0)
-		return failure_from(failure, CODE_CHECK_ENDPOINT, &err, "the endpoint table cannot be opened");
+		return failure_from(failure, CODE_CHECK_ENDPOINT, &err,
+				    "the endpoint table cannot be opened");
 	return 0;
 }
 
@@ -76,10 +77,11 @@ static int interface_compare(const cJSON *listed, const struct link_info *link, 
 
 	(void)json_get_string(listed, "mac", &text, NULL);
 	if (text && *text && (mac_parse(text, mac) < 0 || memcmp(mac, link->mac, 6) != 0))
-		return failure_set(failure, CODE_CHECK_LINK, "interface %s has not the MAC %s", link->name, text);
+		return failure_set(failure, CODE_CHECK_LINK, "interface %s has not the MAC %s", link->name,
+				   text);
 	if (json_get_int(listed, "mtu", 1, UINT32_MAX, &mtu, NULL) == 1 && mtu != link->mtu)
-		return failure_set(failure, CODE_CHECK_LINK, "interface %s has MTU %u, not %u", link->name, link->mtu,
-				   (uint32_t)mtu);
+		return failure_set(failure, CODE_CHECK_LINK, "interface %s has MTU %u, not %u", link->name,
+				   link->mtu, (uint32_t)mtu);
 	return 0;
 }
 
@@ -88,7 +90,7 @@ static int listed_compare(struct check *check, struct failure *failure)
 	bool pod_seen = false;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, json_get(check->conf->prev_result, "interfaces")) {
+	cJSON_ArrayForEach (item, json_get(check->conf->prev_result, "interfaces")) {
 		const char *name = NULL, *sandbox = NULL;
 
 		(void)json_get_string(item, "name", &name, NULL);
@@ -103,7 +105,8 @@ static int listed_compare(struct check *check, struct failure *failure)
 			return -1;
 	}
 	if (!pod_seen)
-		return failure_set(failure, CODE_CONFIG, "prevResult.interfaces does not list %s with a sandbox",
+		return failure_set(failure, CODE_CONFIG,
+				   "prevResult.interfaces does not list %s with a sandbox",
 				   check->pod_link.name);
 	return 0;
 }
@@ -118,12 +121,13 @@ static int interfaces_check(struct check *check, struct failure *failure)
 		return failure_from(failure, CODE_CHECK_LINK, &err, "an interface of the pod is missing");
 	if (check->pod_link.peer_ifindex != check->host_link.ifindex ||
 	    check->host_link.peer_ifindex != check->pod_link.ifindex)
-		return failure_set(failure, CODE_CHECK_LINK, "%s and %s are not each other's peers", state->ifname,
-				   check->host_link.name);
+		return failure_set(failure, CODE_CHECK_LINK, "%s and %s are not each other's peers",
+				   state->ifname, check->host_link.name);
 	if (!check->pod_link.up || !check->host_link.up)
 		return failure_set(failure, CODE_CHECK_LINK, "interface %s is down",
 				   check->pod_link.up ? check->host_link.name : state->ifname);
-	if (memcmp(state->mac, check->pod_link.mac, 6) != 0 || memcmp(state->host_mac, check->host_link.mac, 6) != 0)
+	if (memcmp(state->mac, check->pod_link.mac, 6) != 0 ||
+	    memcmp(state->host_mac, check->host_link.mac, 6) != 0)
 		return failure_set(failure, CODE_CHECK_LINK, "a MAC of %s or %s has changed", state->ifname,
 				   check->host_link.name);
 	return listed_compare(check, failure);
@@ -159,8 +163,11 @@ static int pod_routes_check(struct check *check, struct failure *failure)
 
 	for (size_t i = 0; i < result->n_routes; i++) {
 		const struct result_route *wanted = &result->routes[i];
-		struct link_route route = { .dst = wanted->dst, .has_gateway = true, .gateway = wanted->gateway,
-					    .ifindex = check->pod_link.ifindex, .table = wanted->table };
+		struct link_route route = { .dst = wanted->dst,
+					    .has_gateway = true,
+					    .gateway = wanted->gateway,
+					    .ifindex = check->pod_link.ifindex,
+					    .table = wanted->table };
 		char text[ADDR_TEXT_MAX];
 		int r;
 
@@ -224,7 +231,8 @@ static int endpoint_check(struct check *check, struct failure *failure)
 		return failure_set(failure, CODE_CHECK_ENDPOINT, "the endpoint row is another pod's");
 	for (size_t i = 0; i < check->result.n_ips; i++) {
 		if (!row_has(&row, &check->result.ips[i].addr))
-			return failure_set(failure, CODE_CHECK_ENDPOINT, "the endpoint row lacks an address of the pod");
+			return failure_set(failure, CODE_CHECK_ENDPOINT,
+					   "the endpoint row lacks an address of the pod");
 	}
 	return 0;
 }
@@ -232,8 +240,11 @@ static int endpoint_check(struct check *check, struct failure *failure)
 int cmd_check(const struct cni_env *env, const struct netconf *conf, struct failure *failure)
 {
 	auto_check struct check check = { .env = env, .conf = conf, .netns = -1, .lock = -1 };
-	struct ipam_request request = { .conf = conf, .path = env->path, .container_id = env->container_id,
-					.ifname = env->ifname, .netns = env->netns };
+	struct ipam_request request = { .conf = conf,
+					.path = env->path,
+					.container_id = env->container_id,
+					.ifname = env->ifname,
+					.netns = env->netns };
 
 	if (check_open(&check, failure) < 0 || interfaces_check(&check, failure) < 0 ||
 	    addresses_check(&check, failure) < 0)

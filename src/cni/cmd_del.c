@@ -7,8 +7,11 @@
  * same namespace and interface name, finds nothing of that one. */
 int cmd_del(const struct cni_env *env, const struct netconf *conf, struct failure *failure)
 {
-	struct ipam_request request = { .conf = conf, .path = env->path, .container_id = env->container_id,
-					.ifname = env->ifname, .netns = env->netns };
+	struct ipam_request request = { .conf = conf,
+					.path = env->path,
+					.container_id = env->container_id,
+					.ifname = env->ifname,
+					.netns = env->netns };
 
 	if (leave_attachment(&request, failure) == 0)
 		return 0;

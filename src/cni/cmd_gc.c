@@ -41,14 +41,15 @@ static int valid_read(struct gc *gc, struct failure *failure)
 		return failure_set(failure, CODE_CONFIG, "cni.dev/valid-attachments is missing");
 	if (!cJSON_IsNull(gc->valid) && !cJSON_IsArray(gc->valid))
 		return failure_set(failure, CODE_CONFIG, "cni.dev/valid-attachments is not a list");
-	cJSON_ArrayForEach(item, gc->valid) {
+	cJSON_ArrayForEach (item, gc->valid) {
 		const char *id = NULL, *ifname = NULL;
 
 		if (json_get_string(item, "containerID", &id, NULL) < 0 ||
-		    json_get_string(item, "ifname", &ifname, NULL) < 0 || !id || !ifname || !cni_id_valid(id) ||
-		    !cni_ifname_valid(ifname))
-			return failure_set(failure, CODE_CONFIG,
-					   "cni.dev/valid-attachments: an entry is not {containerID, ifname}");
+		    json_get_string(item, "ifname", &ifname, NULL) < 0 || !id || !ifname ||
+		    !cni_id_valid(id) || !cni_ifname_valid(ifname))
+			return failure_set(
+				failure, CODE_CONFIG,
+				"cni.dev/valid-attachments: an entry is not {containerID, ifname}");
 	}
 	return 0;
 }
@@ -57,7 +58,7 @@ static bool is_valid(const struct gc *gc, const struct attachment_key *key)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, gc->valid) {
+	cJSON_ArrayForEach (item, gc->valid) {
 		const char *id = NULL, *ifname = NULL;
 
 		(void)json_get_string(item, "containerID", &id, NULL);
@@ -70,13 +71,17 @@ static bool is_valid(const struct gc *gc, const struct attachment_key *key)
 
 static void failed_note(struct gc *gc, const struct attachment_key *key, const char *why)
 {
-	text_addf(&gc->failed, "%s%s:%s (%s)", gc->failed.len ? ", " : "", key->container_id, key->ifname, why);
+	text_addf(&gc->failed, "%s%s:%s (%s)", gc->failed.len ? ", " : "", key->container_id, key->ifname,
+		  why);
 }
 
 static void stale_remove(struct gc *gc, const struct attachment_key *key, const char *netns)
 {
-	struct ipam_request request = { .conf = gc->conf, .path = gc->env->path, .container_id = key->container_id,
-					.ifname = key->ifname, .netns = netns };
+	struct ipam_request request = { .conf = gc->conf,
+					.path = gc->env->path,
+					.container_id = key->container_id,
+					.ifname = key->ifname,
+					.netns = netns };
 	struct failure failure = { 0 };
 
 	if (is_valid(gc, key))
@@ -84,8 +89,8 @@ static void stale_remove(struct gc *gc, const struct attachment_key *key, const 
 	if (leave_attachment(&request, &failure) < 0)
 		failed_note(gc, key, failure.msg);
 	else
-		log_info("stale attachment removed: container=%s ifname=%s network=%s", key->container_id, key->ifname,
-			 gc->conf->name);
+		log_info("stale attachment removed: container=%s ifname=%s network=%s", key->container_id,
+			 key->ifname, gc->conf->name);
 }
 
 /* A file that cannot be read does not say whose network it is. The alias of its
@@ -101,7 +106,8 @@ static void files_sweep(struct gc *gc)
 		text_addf(&gc->failed, "%s", err.msg);
 	for (size_t i = 0; i < n; i++) {
 		struct attachment state;
-		int r = attachment_load(gc->conf->run_dir, keys[i].container_id, keys[i].ifname, &state, &err);
+		int r = attachment_load(gc->conf->run_dir, keys[i].container_id, keys[i].ifname, &state,
+					&err);
 
 		if (r == 0 && strcmp(state.network, gc->conf->name) == 0)
 			stale_remove(gc, &keys[i], state.netns);
@@ -117,7 +123,8 @@ static bool alias_parse(const char *alias, const char *network, struct attachmen
 
 	if (sscanf(alias, "bulkhead %200s %200s %15s", found, key->container_id, key->ifname) != 3)
 		return false;
-	return strcmp(found, network) == 0 && cni_id_valid(key->container_id) && cni_ifname_valid(key->ifname);
+	return strcmp(found, network) == 0 && cni_id_valid(key->container_id) &&
+	       cni_ifname_valid(key->ifname);
 }
 
 /* Interfaces whose ADD was killed before it wrote its state. */
@@ -146,7 +153,9 @@ static void links_sweep(struct gc *gc)
 int cmd_gc(const struct cni_env *env, const struct netconf *conf, struct failure *failure)
 {
 	auto_gc struct gc gc = { .env = env, .conf = conf };
-	struct ipam_request request = { .conf = conf, .path = env->path, .container_id = "", .ifname = "", .netns = "" };
+	struct ipam_request request = {
+		.conf = conf, .path = env->path, .container_id = "", .ifname = "", .netns = ""
+	};
 	struct failure ipam = { 0 };
 
 	if (valid_read(&gc, failure) < 0)

@@ -34,7 +34,9 @@ static int tables_check(const struct netconf *conf, struct failure *failure)
 
 static int ipam_ready(const struct cni_env *env, const struct netconf *conf, struct failure *failure)
 {
-	struct ipam_request request = { .conf = conf, .path = env->path, .container_id = "", .ifname = "", .netns = "" };
+	struct ipam_request request = {
+		.conf = conf, .path = env->path, .container_id = "", .ifname = "", .netns = ""
+	};
 
 	if (!conf->ipam_type || ipam_status(&request, failure) == 0)
 		return 0;

@@ -8,7 +8,8 @@
 
 #include "cni/netconf.h"
 
-int cmd_add(const struct cni_env *env, const struct netconf *conf, cJSON **ret_result, struct failure *failure);
+int cmd_add(const struct cni_env *env, const struct netconf *conf, cJSON **ret_result,
+	    struct failure *failure);
 int cmd_del(const struct cni_env *env, const struct netconf *conf, struct failure *failure);
 int cmd_check(const struct cni_env *env, const struct netconf *conf, struct failure *failure);
 int cmd_status(const struct cni_env *env, const struct netconf *conf, struct failure *failure);

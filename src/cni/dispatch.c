@@ -35,10 +35,12 @@ static void failure_print(const struct failure *failure, const char *version, FI
 
 	if (json && cJSON_AddStringToObject(json, "cniVersion", version) &&
 	    cJSON_AddNumberToObject(json, "code", failure->code) && put_escaped(json, "msg", failure->msg) &&
-	    (!failure->details[0] || put_escaped(json, "details", failure->details)) && json_print(json, out) == 0)
+	    (!failure->details[0] || put_escaped(json, "details", failure->details)) &&
+	    json_print(json, out) == 0)
 		return;
 	/* Without memory for more, the code must still get through. */
-	fprintf(out, "{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"out of memory\"}\n", version, failure->code);
+	fprintf(out, "{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"out of memory\"}\n", version,
+		failure->code);
 	fflush(out);
 }
 

@@ -69,7 +69,8 @@ void endpoint_release(struct join *join)
 	if (lock_claim(join->conf->run_dir, &lock, &err) < 0 ||
 	    maps_endpoint_release(join->maps, join->attachment.ifindex, &err) < 0)
 		log_warn("endpoint row left behind, closed, after a failed ADD; the daemon's sweep frees it: "
-			 "interface=%u reason=\"%s\"", join->attachment.ifindex, err.msg);
+			 "interface=%u reason=\"%s\"",
+			 join->attachment.ifindex, err.msg);
 }
 
 int endpoint_hook(struct join *join, struct failure *failure)
@@ -78,7 +79,8 @@ int endpoint_hook(struct join *join, struct failure *failure)
 	struct err err = { 0 };
 
 	if (hook_attach(join->conf->pin_root, join->attachment.ifindex, &kind, &err) < 0)
-		return failure_from(failure, CODE_HOOK, &err, "cannot attach the programs to the pod's interface");
+		return failure_from(failure, CODE_HOOK, &err,
+				    "cannot attach the programs to the pod's interface");
 	join->hooked = true;
 	return 0;
 }

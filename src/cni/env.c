@@ -116,7 +116,8 @@ static int arg_take(const char *key, const char *value, const char *extra, char 
 		return value_refuse(failure, "CNI_ARGS", key, "value too long");
 	for (const char *p = value; *p; p++) {
 		if (!isalnum((unsigned char)*p) && !strchr(extra, *p))
-			return value_refuse(failure, "CNI_ARGS", value, "not the name of a Kubernetes object");
+			return value_refuse(failure, "CNI_ARGS", value,
+					    "not the name of a Kubernetes object");
 	}
 	memcpy(out, value, strlen(value) + 1);
 	return 0;
@@ -150,8 +151,9 @@ static int args_read(struct cni_env *env, struct failure *failure)
 			return -1;
 	}
 	if (!*env->namespace != !*env->pod)
-		return failure_set(failure, CODE_ENVIRONMENT,
-				   "CNI_ARGS: K8S_POD_NAMESPACE and K8S_POD_NAME come together or not at all");
+		return failure_set(
+			failure, CODE_ENVIRONMENT,
+			"CNI_ARGS: K8S_POD_NAMESPACE and K8S_POD_NAME come together or not at all");
 	return 0;
 }
 

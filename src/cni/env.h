@@ -16,11 +16,11 @@ enum cni_command { CNI_NONE, CNI_ADD, CNI_DEL, CNI_CHECK, CNI_STATUS, CNI_GC, CN
 struct cni_env {
 	enum cni_command command;
 	const char *container_id;
-	const char *netns;  /* "" when not given; DEL does without */
+	const char *netns; /* "" when not given; DEL does without */
 	const char *ifname;
-	const char *path;   /* where IPAM plugins are; "" when not given */
+	const char *path;    /* where IPAM plugins are; "" when not given */
 	bool netns_override; /* CNI_NETNS_OVERRIDE: the pod may live in our own namespace */
-	char namespace[64]; /* from CNI_ARGS, all three "" when not given; read for ADD only */
+	char namespace[64];  /* from CNI_ARGS, all three "" when not given; read for ADD only */
 	char pod[254];
 	char uid[129];
 };

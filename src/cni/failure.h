@@ -15,7 +15,8 @@ struct failure {
 };
 
 /* Fills msg, clears details; returns -1. */
-int failure_set(struct failure *failure, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int failure_set(struct failure *failure, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* The same with err's message as the details. A shortage that may pass (memory,
  * space, descriptors) turns any code into CODE_TRY_LATER. */

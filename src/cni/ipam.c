@@ -10,7 +10,7 @@
 #include "cni/exec.h"
 
 #define IPAM_TIMEOUT_MS 60000
-#define ENV_OVERRIDES 5
+#define ENV_OVERRIDES	5
 
 extern char **environ;
 
@@ -88,8 +88,8 @@ static char **env_build(const struct ipam_request *request, const char *command)
 }
 
 /* An exit that is not 0: the plugin's CNI error, or that it gave none. */
-static int answer_failure(const struct ipam_request *request, const char *command, const struct exec_output *output,
-			  struct failure *failure)
+static int answer_failure(const struct ipam_request *request, const char *command,
+			  const struct exec_output *output, struct failure *failure)
 {
 	const char *msg = NULL, *details = NULL;
 	auto_json cJSON *json = NULL;
@@ -122,7 +122,8 @@ static int plugin_run(const struct ipam_request *request, const char *command, c
 	if (plugin_find(request, &file, failure) < 0)
 		return -1;
 	if (exec_run(file, env, text, IPAM_TIMEOUT_MS, ret_output, &err) < 0)
-		return failure_from(failure, CODE_IPAM, &err, "IPAM plugin %s: %s", request->conf->ipam_type, command);
+		return failure_from(failure, CODE_IPAM, &err, "IPAM plugin %s: %s", request->conf->ipam_type,
+				    command);
 	return 0;
 }
 
@@ -142,14 +143,15 @@ static int version_negotiate(const struct ipam_request *request, struct failure 
 	if (json_parse(output.text, output.len, &json, NULL) < 0)
 		return failure_set(failure, CODE_IPAM, "IPAM plugin %s: VERSION answers no JSON",
 				   request->conf->ipam_type);
-	cJSON_ArrayForEach(item, json_get(json, "supportedVersions")) {
+	cJSON_ArrayForEach (item, json_get(json, "supportedVersions")) {
 		int version = cJSON_IsString(item) ? cni_version_find(item->valuestring) : -1;
 
 		if (version > best && version <= (int)request->conf->version)
 			best = version;
 	}
 	if (best < 0)
-		return failure_set(failure, CODE_VERSION, "IPAM plugin %s has no version of CNI in common with us",
+		return failure_set(failure, CODE_VERSION,
+				   "IPAM plugin %s has no version of CNI in common with us",
 				   request->conf->ipam_type);
 	return best;
 }
@@ -169,8 +171,8 @@ static int older_run(const struct ipam_request *request, const char *command, in
 
 /* Tries the configuration's version first: a plugin that does not know it says
  * so with CODE_VERSION before it does anything, and most do know it. */
-static int plugin_call(const struct ipam_request *request, const char *command, struct exec_output *ret_output,
-		       struct failure *failure)
+static int plugin_call(const struct ipam_request *request, const char *command,
+		       struct exec_output *ret_output, struct failure *failure)
 {
 	int version;
 

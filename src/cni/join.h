@@ -16,13 +16,14 @@ struct join {
 	const struct cni_env *env;
 	const struct netconf *conf;
 	struct attachment attachment;
-	struct result result;  /* IPAM's addresses and routes; prevResult's when chained */
-	cJSON *ipam_answer;    /* owned; null when chained */
-	cJSON *answer;	       /* owned; what goes to stdout */
-	struct link_ns *host;  /* owned */
-	struct link_ns *pod;   /* owned */
-	struct maps *maps;     /* owned */
-	struct link_info host_link, pod_link; /* ifindex 0: not there yet */
+	struct result result; /* IPAM's addresses and routes; prevResult's when chained */
+	cJSON *ipam_answer;   /* owned; null when chained */
+	cJSON *answer;	      /* owned; what goes to stdout */
+	struct link_ns *host; /* owned */
+	struct link_ns *pod;  /* owned */
+	struct maps *maps;    /* owned */
+	/* ifindex 0: not there yet */
+	struct link_info host_link, pod_link;
 	int netns;
 	int lock;
 	bool claimed, hooked, saved, announced;

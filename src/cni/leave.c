@@ -44,7 +44,8 @@ static int leave_open(struct leave *leave, struct failure *failure)
 	const struct netconf *conf = leave->conf;
 	const struct ipam_request *request = leave->request;
 	struct err err = { 0 };
-	int r = lock_container(conf->run_dir, request->container_id, conf->daemon_timeout_ms, &leave->lock, &err);
+	int r = lock_container(conf->run_dir, request->container_id, conf->daemon_timeout_ms, &leave->lock,
+			       &err);
 
 	if (r < 0 && r != -ENOENT) /* no folder: nothing was ever attached here */
 		return failure_from(failure, CODE_IO, &err, "lock of container %s", request->container_id);
@@ -70,7 +71,8 @@ static uint32_t row_find_by_mac(const struct leave *leave)
 	for (uint32_t slot = 0; leave->maps && slot < BH_ENDPOINTS_MAX; slot++) {
 		struct bh_endpoint row;
 
-		if (maps_endpoint_get(leave->maps, slot, &row, NULL) == 0 && memcmp(row.mac, leave->mac, 6) == 0)
+		if (maps_endpoint_get(leave->maps, slot, &row, NULL) == 0 &&
+		    memcmp(row.mac, leave->mac, 6) == 0)
 			return row.ifindex;
 	}
 	return 0;
@@ -135,7 +137,8 @@ static int row_release(struct leave *leave, struct err *err)
 static int kernel_clear(struct leave *leave, struct failure *failure)
 {
 	struct err err = { 0 };
-	int r = leave->has_state && leave->state.chained ? chained_find(leave, &err) : standalone_find(leave, &err);
+	int r = leave->has_state && leave->state.chained ? chained_find(leave, &err)
+							 : standalone_find(leave, &err);
 
 	if (r == 0 && leave->delete_link)
 		r = link_delete(leave->host, leave->delete_link, &err);
@@ -158,9 +161,10 @@ static int addresses_free(struct leave *leave, struct failure *failure)
 	if (!conf->ipam_type || (leave->has_state && leave->state.chained))
 		return 0;
 	if (!*leave->request->path)
-		return leave->has_state ? failure_set(failure, CODE_ENVIRONMENT,
-						      "missing environment: CNI_PATH, to free the pod's addresses")
-					: 0;
+		return leave->has_state
+			       ? failure_set(failure, CODE_ENVIRONMENT,
+					     "missing environment: CNI_PATH, to free the pod's addresses")
+			       : 0;
 	return ipam_del(leave->request, failure);
 }
 

@@ -38,7 +38,9 @@ static off_t container_byte(const char *container_id)
 int lock_container(const char *run_dir, const char *container_id, unsigned int timeout_ms, int *ret_fd,
 		   struct err *err)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = container_byte(container_id), .l_len = 1 };
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = container_byte(container_id), .l_len = 1
+	};
 	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000 };
 	auto_close int fd = -1;
 	int r = lock_file_open(run_dir, "containers.lock", &fd, err);
@@ -50,7 +52,8 @@ int lock_container(const char *run_dir, const char *container_id, unsigned int t
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return err_set(err, errno, "lock of container %s: %s", container_id, strerror(errno));
 		if (waited >= timeout_ms)
-			return err_set(err, EBUSY, "another command for container %s is running", container_id);
+			return err_set(err, EBUSY, "another command for container %s is running",
+				       container_id);
 		nanosleep(&pause, NULL);
 	}
 	*ret_fd = TAKE_FD(fd);

@@ -8,6 +8,7 @@
 int main(void)
 {
 	if (!getenv("CNI_COMMAND"))
-		fprintf(stderr, "bulkhead is a CNI plugin: a container runtime starts it (CNI_COMMAND is not set).\n");
+		fprintf(stderr, "bulkhead is a CNI plugin: a container runtime starts it (CNI_COMMAND is not "
+				"set).\n");
 	return dispatch(STDIN_FILENO, stdout);
 }

@@ -33,7 +33,10 @@ void netconf_done(struct netconf *conf)
 static int version_read(struct netconf *conf, enum cni_command command, struct failure *failure)
 {
 	static const enum cni_version oldest[] = {
-		[CNI_CHECK] = CNI_V0_4_0, [CNI_STATUS] = CNI_V1_1_0, [CNI_GC] = CNI_V1_1_0, [CNI_VERSION] = 0,
+		[CNI_CHECK] = CNI_V0_4_0,
+		[CNI_STATUS] = CNI_V1_1_0,
+		[CNI_GC] = CNI_V1_1_0,
+		[CNI_VERSION] = 0,
 	};
 	const char *text = NULL;
 	char safe[64];
@@ -44,11 +47,12 @@ static int version_read(struct netconf *conf, enum cni_command command, struct f
 	version = cni_version_find(text ?: "0.1.0");
 	text_escape(text ?: "0.1.0", safe, sizeof(safe));
 	if (version < 0)
-		return failure_set(failure, CODE_VERSION, "cniVersion %s is not supported (0.3.1, 0.4.0, 1.0.0, 1.1.0 are)",
-				   safe);
+		return failure_set(failure, CODE_VERSION,
+				   "cniVersion %s is not supported (0.3.1, 0.4.0, 1.0.0, 1.1.0 are)", safe);
 	conf->version = (enum cni_version)version;
 	if (conf->version < oldest[command])
-		return failure_set(failure, CODE_VERSION, "this command needs cniVersion %s, the configuration has %s",
+		return failure_set(failure, CODE_VERSION,
+				   "this command needs cniVersion %s, the configuration has %s",
 				   cni_version_names[oldest[command]], safe);
 	return 0;
 }
@@ -59,7 +63,8 @@ static int name_read(struct netconf *conf, struct failure *failure)
 		return failure_set(failure, CODE_CONFIG, "name is not a string");
 	if (!conf->name || !cni_id_valid(conf->name))
 		return failure_set(failure, CODE_CONFIG,
-				   "name of the network is missing or not [a-zA-Z0-9][a-zA-Z0-9_.-]* of at most 200 bytes");
+				   "name of the network is missing or not [a-zA-Z0-9][a-zA-Z0-9_.-]* of at "
+				   "most 200 bytes");
 	return 0;
 }
 
@@ -84,7 +89,8 @@ static bool dir_valid(const char *path)
 	return true;
 }
 
-static int dir_read(struct netconf *conf, const char *key, const char *fallback, char *out, struct failure *failure)
+static int dir_read(struct netconf *conf, const char *key, const char *fallback, char *out,
+		    struct failure *failure)
 {
 	const char *value = NULL;
 
@@ -123,8 +129,8 @@ static int ipam_read(struct netconf *conf, struct failure *failure)
 		return failure_set(failure, CODE_CONFIG, "ipam is not an object");
 	if (json_get_string(ipam, "type", &conf->ipam_type, NULL) < 0)
 		return failure_set(failure, CODE_CONFIG, "ipam.type is not a string");
-	if (conf->ipam_type && (!*conf->ipam_type || strlen(conf->ipam_type) > 63 || *conf->ipam_type == '.' ||
-				strchr(conf->ipam_type, '/')))
+	if (conf->ipam_type && (!*conf->ipam_type || strlen(conf->ipam_type) > 63 ||
+				*conf->ipam_type == '.' || strchr(conf->ipam_type, '/')))
 		return failure_set(failure, CODE_CONFIG, "ipam.type is not the name of a plugin");
 	return 0;
 }
@@ -149,9 +155,11 @@ int netconf_parse(const char *text, size_t len, enum cni_command command, struct
 	struct err err = { 0 };
 
 	if (json_parse(text, len, &conf.json, &err) < 0)
-		return failure_from(failure, CODE_UNDECODABLE, &err, "network configuration on stdin is not JSON");
+		return failure_from(failure, CODE_UNDECODABLE, &err,
+				    "network configuration on stdin is not JSON");
 	if (!cJSON_IsObject(conf.json))
-		return failure_set(failure, CODE_UNDECODABLE, "network configuration on stdin is not a JSON object");
+		return failure_set(failure, CODE_UNDECODABLE,
+				   "network configuration on stdin is not a JSON object");
 	if (version_read(&conf, command, failure) < 0 || name_read(&conf, failure) < 0 ||
 	    own_keys_read(&conf, failure) < 0 || ipam_read(&conf, failure) < 0 ||
 	    sections_check(&conf, command, failure) < 0)

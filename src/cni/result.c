@@ -62,7 +62,8 @@ static bool addr_usable(const struct bh_addr *addr)
 }
 
 /* 1 taken, 0 of another interface, -1 with failure. */
-static int ip_parse(const cJSON *item, size_t i, int interface, struct result_ip *ret_ip, struct failure *failure)
+static int ip_parse(const cJSON *item, size_t i, int interface, struct result_ip *ret_ip,
+		    struct failure *failure)
 {
 	const char *address = NULL, *gateway = NULL;
 	struct result_ip ip = { 0 };
@@ -94,7 +95,7 @@ static int ips_parse(const cJSON *json, int interface, struct result *result, st
 
 	if (ips && !cJSON_IsArray(ips))
 		return failure_set(failure, CODE_IPAM_RESULT, "result: ips is not a list");
-	cJSON_ArrayForEach(item, ips) {
+	cJSON_ArrayForEach (item, ips) {
 		struct result_ip ip;
 		int r = ip_parse(item, i++, interface, &ip, failure);
 
@@ -103,7 +104,8 @@ static int ips_parse(const cJSON *json, int interface, struct result *result, st
 		if (r == 0)
 			continue;
 		if (result->n_ips == RESULT_IPS_MAX)
-			return failure_set(failure, CODE_IPAM_RESULT, "result: more than %d addresses for one interface",
+			return failure_set(failure, CODE_IPAM_RESULT,
+					   "result: more than %d addresses for one interface",
 					   RESULT_IPS_MAX);
 		result->ips[result->n_ips++] = ip;
 	}
@@ -156,7 +158,7 @@ static int routes_parse(const cJSON *json, struct result *result, struct failure
 	result->routes = calloc((size_t)n + 1, sizeof(*result->routes));
 	if (!result->routes)
 		return failure_set(failure, CODE_TRY_LATER, "result: out of memory");
-	cJSON_ArrayForEach(item, routes) {
+	cJSON_ArrayForEach (item, routes) {
 		if (route_parse(item, result->n_routes, &result->routes[result->n_routes], failure) < 0)
 			return -1;
 		result->n_routes++;
@@ -180,7 +182,7 @@ int result_pod_interface(const cJSON *json, const char *ifname)
 	const cJSON *item;
 	int i = 0;
 
-	cJSON_ArrayForEach(item, json_get(json, "interfaces")) {
+	cJSON_ArrayForEach (item, json_get(json, "interfaces")) {
 		const char *name = NULL, *sandbox = NULL;
 
 		(void)json_get_string(item, "name", &name, NULL);
@@ -237,7 +239,8 @@ static cJSON *ip_build(const struct netconf *conf, const struct result_ip *ip)
 	addr_format(&ip->gateway, gateway);
 	if (!out || (conf->version < CNI_V1_0_0 && !cJSON_AddStringToObject(out, "version", v4 ? "4" : "6")))
 		return NULL;
-	if (!cJSON_AddNumberToObject(out, "interface", 1) || !cJSON_AddStringToObject(out, "address", address))
+	if (!cJSON_AddNumberToObject(out, "interface", 1) ||
+	    !cJSON_AddStringToObject(out, "address", address))
 		return NULL;
 	if (ip->has_gateway && !cJSON_AddStringToObject(out, "gateway", gateway))
 		return NULL;

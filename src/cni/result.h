@@ -11,7 +11,7 @@
 #include "base/addr.h"
 #include "cni/netconf.h"
 
-#define RESULT_IPS_MAX (BH_ENDPOINT_ADDRS - 1) /* one row entry is the link-local address's */
+#define RESULT_IPS_MAX	  (BH_ENDPOINT_ADDRS - 1) /* one row entry is the link-local address's */
 #define RESULT_ROUTES_MAX 256
 
 struct result_ip {

@@ -29,8 +29,8 @@ struct bh_addr join_link_local(const struct join *join)
 {
 	const uint8_t *mac = join->attachment.mac;
 
-	return (struct bh_addr){ .b = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 0x02, mac[1], mac[2], 0xff, 0xfe, mac[3],
-					mac[4], mac[5] } };
+	return (struct bh_addr){ .b = { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 0x02, mac[1], mac[2], 0xff,
+					0xfe, mac[3], mac[4], mac[5] } };
 }
 
 struct bh_addr join_gateway(const struct result_ip *ip)
@@ -90,7 +90,8 @@ void wire_delete(struct join *join)
 	if (r == 0)
 		r = link_delete(join->host, link.ifindex, &err);
 	if (r < 0 && r != -ENODEV)
-		log_warn("interface left behind after a failed ADD, DEL will remove it: interface=%s reason=\"%s\"",
+		log_warn("interface left behind after a failed ADD, DEL will remove it: interface=%s "
+			 "reason=\"%s\"",
 			 join->attachment.host_ifname, err.msg);
 }
 
@@ -101,14 +102,15 @@ struct knob {
 };
 
 /* A knob of a kernel without IPv6 is not missed when the pod has none either. */
-static int knobs_set(struct join *join, struct link_ns *ns, const char *ifname, const struct knob *knobs, size_t n,
-		     struct err *err)
+static int knobs_set(struct join *join, struct link_ns *ns, const char *ifname, const struct knob *knobs,
+		     size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		char path[128];
 		int r;
 
-		snprintf(path, sizeof(path), knobs[i].v6 ? "ipv6/conf/%s/%s" : "ipv4/conf/%s/%s", ifname, knobs[i].path);
+		snprintf(path, sizeof(path), knobs[i].v6 ? "ipv6/conf/%s/%s" : "ipv4/conf/%s/%s", ifname,
+			 knobs[i].path);
 		r = link_sysctl_set(ns, path, knobs[i].value, err);
 		if (r == -ENOENT && knobs[i].v6 && !join_has_v6(join))
 			continue;
@@ -118,24 +120,27 @@ static int knobs_set(struct join *join, struct link_ns *ns, const char *ifname, 
 	return 0;
 }
 
-#define KNOBS_SET(join, ns, ifname, knobs, err) \
+#define KNOBS_SET(join, ns, ifname, knobs, err)                                                              \
 	knobs_set(join, ns, ifname, knobs, sizeof(knobs) / sizeof((knobs)[0]), err)
 
 /* S9, L10: neither redirects nor router advertisements count for anything, on
  * either side. L12: no IPv6 at all where the pod has no IPv6 address. */
 static int knobs_both(struct join *join, struct link_ns *ns, const char *ifname, struct err *err)
 {
-	static const struct knob v4[] = { { "accept_redirects", "0", false }, { "send_redirects", "0", false } };
+	static const struct knob v4[] = { { "accept_redirects", "0", false },
+					  { "send_redirects", "0", false } };
 	static const struct knob v6_off[] = { { "disable_ipv6", "1", true } };
 	static const struct knob v6_on[] = {
-		{ "accept_dad", "0", true },	    { "accept_ra", "0", true },	    { "accept_redirects", "0", true },
-		{ "autoconf", "0", true },	    { "addr_gen_mode", "0", true }, { "disable_ipv6", "0", true },
+		{ "accept_dad", "0", true },	   { "accept_ra", "0", true },
+		{ "accept_redirects", "0", true }, { "autoconf", "0", true },
+		{ "addr_gen_mode", "0", true },	   { "disable_ipv6", "0", true },
 	};
 	int r = KNOBS_SET(join, ns, ifname, v4, err);
 
 	if (r < 0)
 		return r;
-	return join_has_v6(join) ? KNOBS_SET(join, ns, ifname, v6_on, err) : KNOBS_SET(join, ns, ifname, v6_off, err);
+	return join_has_v6(join) ? KNOBS_SET(join, ns, ifname, v6_on, err)
+				 : KNOBS_SET(join, ns, ifname, v6_off, err);
 }
 
 static int forwarding_enable(struct join *join, struct err *err)
@@ -169,7 +174,8 @@ static int host_configure(struct join *join, struct err *err)
 /* The next hop is always the host side, whatever address a route names. */
 static int pod_route(struct join *join, struct link_route *route, struct err *err)
 {
-	int r = link_neigh_add(join->pod, join->pod_link.ifindex, &route->gateway, join->attachment.host_mac, err);
+	int r = link_neigh_add(join->pod, join->pod_link.ifindex, &route->gateway, join->attachment.host_mac,
+			       err);
 
 	route->ifindex = join->pod_link.ifindex;
 	route->has_gateway = true;
@@ -193,8 +199,11 @@ static int pod_routes(struct join *join, struct err *err)
 
 	for (size_t i = 0; i < result->n_routes; i++) {
 		const struct result_route *wanted = &result->routes[i];
-		struct link_route route = { .dst = wanted->dst, .gateway = wanted->gateway, .mtu = wanted->mtu,
-					    .advmss = wanted->advmss, .priority = wanted->priority,
+		struct link_route route = { .dst = wanted->dst,
+					    .gateway = wanted->gateway,
+					    .mtu = wanted->mtu,
+					    .advmss = wanted->advmss,
+					    .priority = wanted->priority,
 					    .table = wanted->table };
 		bool found = wanted->has_gateway;
 		int r;

@@ -24,7 +24,7 @@
 /* Routes of ours carry this protocol number, so that repair and cleanup know
  * them. */
 #define LINK_ROUTE_PROTO 0xb8
-#define LINK_ALIAS_MAX 256
+#define LINK_ALIAS_MAX	 256
 
 struct link_ns;
 /* netns is a descriptor that the handle does not own, -1: the caller's own. */
@@ -45,7 +45,8 @@ struct link_info {
 	bool up;
 };
 
-int link_find(struct link_ns *ns, const char *name, struct link_info *ret_info, struct err *err); /* -ENODEV */
+/* -ENODEV: no such interface. */
+int link_find(struct link_ns *ns, const char *name, struct link_info *ret_info, struct err *err);
 int link_find_index(struct link_ns *ns, uint32_t ifindex, struct link_info *ret_info, struct err *err);
 /* All interfaces. Caller frees. */
 int link_list(struct link_ns *ns, struct link_info **ret_infos, size_t *ret_n, struct err *err);
@@ -91,7 +92,8 @@ struct link_route {
 	uint32_t priority; /* 0: the kernel's default */
 	uint32_t table;	   /* 0: main */
 };
-int link_route_add(struct link_ns *ns, const struct link_route *route, struct err *err); /* replaces an equal one */
+/* Replaces an equal one. */
+int link_route_add(struct link_ns *ns, const struct link_route *route, struct err *err);
 int link_route_del(struct link_ns *ns, const struct link_route *route, struct err *err); /* gone is success */
 /* Does this exact route exist (destination, gateway, interface, table)? 1, 0 or -errno. */
 int link_route_exists(struct link_ns *ns, const struct link_route *route, struct err *err);

@@ -40,7 +40,8 @@ int link_addr_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *ad
 	return r < 0 ? link_ns_fail(ns, r, err, "add address %s to interface %u", text, ifindex) : 0;
 }
 
-int link_addrs(struct link_ns *ns, uint32_t ifindex, struct prefix **ret_addrs, size_t *ret_n, struct err *err)
+int link_addrs(struct link_ns *ns, uint32_t ifindex, struct prefix **ret_addrs, size_t *ret_n,
+	       struct err *err)
 {
 	auto_nl_cache struct nl_cache *cache = NULL;
 	struct prefix *addrs;

@@ -195,7 +195,8 @@ int link_sysctl_set(struct link_ns *ns, const char *path, const char *value, str
 struct nl_addr *link_nl_addr(const struct bh_addr *addr, uint8_t len)
 {
 	bool v4 = addr_is_v4(addr);
-	struct nl_addr *out = v4 ? nl_addr_build(AF_INET, addr->b + 12, 4) : nl_addr_build(AF_INET6, addr->b, 16);
+	struct nl_addr *out =
+		v4 ? nl_addr_build(AF_INET, addr->b + 12, 4) : nl_addr_build(AF_INET6, addr->b, 16);
 
 	if (out)
 		nl_addr_set_prefixlen(out, v4 ? len - 96 : len);

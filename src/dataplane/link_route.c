@@ -41,7 +41,8 @@ static int row_fill(struct rtnl_route *row, const struct link_route *route)
 	rtnl_route_set_dst(row, dst);
 	rtnl_route_set_table(row, route->table ?: RT_TABLE_MAIN);
 	rtnl_route_set_protocol(row, LINK_ROUTE_PROTO);
-	rtnl_route_set_scope(row, route->has_gateway || !route->dst.is_v4 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
+	rtnl_route_set_scope(row,
+			     route->has_gateway || !route->dst.is_v4 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK);
 	if (route->priority)
 		rtnl_route_set_priority(row, route->priority);
 	if (route->mtu)

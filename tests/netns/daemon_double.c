@@ -69,8 +69,8 @@ static int request_read(int fd, char *in)
 
 static void reply(int fd, int status, const char *body)
 {
-	dprintf(fd, "HTTP/1.0 %d -\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status,
-		strlen(body), body);
+	dprintf(fd, "HTTP/1.0 %d -\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		status, strlen(body), body);
 }
 
 static void mode_read(char out[32])
@@ -112,10 +112,11 @@ static int endpoint_open(const char *body)
 	write.endpoint.ifindex = (uint32_t)ifindex;
 	write.endpoint.flags = BH_EP_OPEN;
 	write.endpoint.revision = 1;
-	cJSON_ArrayForEach(item, json_get(json, "addresses")) {
+	cJSON_ArrayForEach (item, json_get(json, "addresses")) {
 		struct bh_addr addr;
 
-		if (addr_parse(item->valuestring, &addr) < 0 || maps_local_set(maps, &addr, (uint32_t)slot, NULL) < 0)
+		if (addr_parse(item->valuestring, &addr) < 0 ||
+		    maps_local_set(maps, &addr, (uint32_t)slot, NULL) < 0)
 			return 400;
 	}
 	return maps_apply(maps, &write, 1, NULL) < 0 ? 409 : 200;

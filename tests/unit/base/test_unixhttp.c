@@ -93,7 +93,8 @@ static void request_carries_method_path_and_body(void **state)
 	ssize_t n;
 
 	(void)state;
-	assert_int_equal(unixhttp_request(path, "POST", "/v1/attachments", "{\"a\":1}", 2000, &reply, NULL), 0);
+	assert_int_equal(unixhttp_request(path, "POST", "/v1/attachments", "{\"a\":1}", 2000, &reply, NULL),
+			 0);
 	n = read(fd, seen, sizeof(seen) - 1);
 	close(fd);
 	assert_true(n > 0);
@@ -111,7 +112,10 @@ static void reply_in_pieces_is_put_together(void **state)
 	struct unixhttp_reply reply = { 0 };
 
 	(void)state;
-	assert_int_equal(ask(PIECES("HTTP", "/1.1 5", "03 No\r", "\nX: y\r\ncontent-LENGTH:  5\r\n\r", "\nab", "cde"), &reply), 0);
+	assert_int_equal(
+		ask(PIECES("HTTP", "/1.1 5", "03 No\r", "\nX: y\r\ncontent-LENGTH:  5\r\n\r", "\nab", "cde"),
+		    &reply),
+		0);
 	assert_int_equal(reply.status, 503);
 	assert_string_equal(reply.body, "abcde");
 	assert_int_equal(reply.len, 5);
@@ -137,7 +141,8 @@ static void truncated_reply_is_an_error(void **state)
 	server_stop(NULL);
 	assert_int_equal(ask(PIECES("HTTP/1.0 200 OK\r\nContent-Le"), &reply), -EBADMSG);
 	server_stop(NULL);
-	assert_int_equal(ask(PIECES("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\ntoo long"), &reply), -EBADMSG);
+	assert_int_equal(ask(PIECES("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\ntoo long"), &reply),
+			 -EBADMSG);
 	assert_null(reply.body);
 }
 
@@ -182,7 +187,8 @@ static void silence_ends_with_the_deadline(void **state)
 	(void)state;
 	assert_int_equal(ask(PIECES(""), &reply), -ETIMEDOUT);
 	server_stop(NULL);
-	assert_int_equal(ask(PIECES("HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n1", ""), &reply), -ETIMEDOUT);
+	assert_int_equal(ask(PIECES("HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\n1", ""), &reply),
+			 -ETIMEDOUT);
 }
 
 static void absent_daemon_is_told_apart(void **state)

@@ -38,9 +38,20 @@ static int folder_remove(void **state)
 
 static struct attachment an_attachment(const char *id)
 {
-	struct attachment a = { .slot = 7, .ifindex = 1031, .n_addrs = 2, .cni_version = "1.0.0", .ipam = "host-local",
-				.ifname = "eth0", .network = "pods", .netns = "/run/netns/x", .host_ifname = "bh1",
-				.namespace = "shop", .pod = "web", .uid = "u-1", .mac = { 2, 1 }, .host_mac = { 2, 2 } };
+	struct attachment a = { .slot = 7,
+				.ifindex = 1031,
+				.n_addrs = 2,
+				.cni_version = "1.0.0",
+				.ipam = "host-local",
+				.ifname = "eth0",
+				.network = "pods",
+				.netns = "/run/netns/x",
+				.host_ifname = "bh1",
+				.namespace = "shop",
+				.pod = "web",
+				.uid = "u-1",
+				.mac = { 2, 1 },
+				.host_mac = { 2, 2 } };
 
 	snprintf(a.container_id, sizeof(a.container_id), "%s", id);
 	assert_int_equal(addr_parse("10.1.0.5", &a.addrs[0]), 0);
@@ -87,7 +98,8 @@ static void forgetting_takes_the_leftovers_of_a_killed_writer_too(void **state)
 
 static void damaged_files_are_no_attachments(void **state)
 {
-	static const char *const texts[] = { "", "{", "[]", "{}", "{\"containerID\":\"c1\"}", "\xff\xfe", "null" };
+	static const char *const texts[] = { "",	 "{",	"[]", "{}", "{\"containerID\":\"c1\"}",
+					     "\xff\xfe", "null" };
 	struct attachment a = an_attachment("other");
 	char path[256];
 
@@ -98,7 +110,8 @@ static void damaged_files_are_no_attachments(void **state)
 	}
 	a = an_attachment("other");
 	assert_int_equal(attachment_save(run_dir, &a, NULL), 0);
-	snprintf(path, sizeof(path), "cp %s/attachments/other:eth0.json %s/attachments/c1:eth0.json", run_dir, run_dir);
+	snprintf(path, sizeof(path), "cp %s/attachments/other:eth0.json %s/attachments/c1:eth0.json", run_dir,
+		 run_dir);
 	assert_int_equal(system(path), 0);
 	assert_int_equal(attachment_load(run_dir, "c1", "eth0", &a, NULL), -EBADMSG);
 	snprintf(path, sizeof(path), "%s/attachments/c2:eth0.json", run_dir);

@@ -56,7 +56,8 @@ static void override_is_one_or_true(void **state)
 	static const struct {
 		const char *value;
 		bool want;
-	} rows[] = { { "1", true }, { "true", true }, { "TRUE", true }, { "0", false }, { "yes", false }, { "", false } };
+	} rows[] = { { "1", true },  { "true", true }, { "TRUE", true },
+		     { "0", false }, { "yes", false }, { "", false } };
 	struct cni_env env;
 
 	(void)state;

@@ -11,7 +11,7 @@
 #include "cni/netconf.h"
 
 #define CONF(version, rest) "{\"cniVersion\":\"" version "\",\"name\":\"pods\",\"type\":\"bulkhead\"" rest "}"
-#define IPAM ",\"ipam\":{\"type\":\"host-local\"}"
+#define IPAM		    ",\"ipam\":{\"type\":\"host-local\"}"
 
 static struct failure failure;
 
@@ -49,8 +49,9 @@ static void own_keys_are_taken(void **state)
 	auto_netconf struct netconf conf = { 0 };
 
 	(void)state;
-	assert_int_equal(parse(CONF("1.1.0", IPAM ",\"mtu\":9000,\"runDir\":\"/a\",\"pinRoot\":\"/b\",\"daemonTimeout\":60,"
-						  "\"logLevel\":\"error\",\"unknown\":[{}]"),
+	assert_int_equal(parse(CONF("1.1.0", IPAM
+				    ",\"mtu\":9000,\"runDir\":\"/a\",\"pinRoot\":\"/b\",\"daemonTimeout\":60,"
+				    "\"logLevel\":\"error\",\"unknown\":[{}]"),
 			       CNI_ADD, &conf),
 			 0);
 	assert_int_equal(conf.mtu, 9000);
@@ -80,8 +81,10 @@ static void commands_need_their_versions(void **state)
 		{ CNI_STATUS, { CODE_VERSION, CODE_VERSION, CODE_VERSION, 0 } },
 		{ CNI_GC, { CODE_VERSION, CODE_VERSION, CODE_VERSION, 0 } },
 	};
-	static const char *const texts[] = { CONF("0.3.1", IPAM ",\"prevResult\":{}"), CONF("0.4.0", IPAM ",\"prevResult\":{}"),
-					     CONF("1.0.0", IPAM ",\"prevResult\":{}"), CONF("1.1.0", IPAM ",\"prevResult\":{}") };
+	static const char *const texts[] = { CONF("0.3.1", IPAM ",\"prevResult\":{}"),
+					     CONF("0.4.0", IPAM ",\"prevResult\":{}"),
+					     CONF("1.0.0", IPAM ",\"prevResult\":{}"),
+					     CONF("1.1.0", IPAM ",\"prevResult\":{}") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -34,7 +34,9 @@ static void addresses_keep_their_host_bits(void **state)
 
 	(void)state;
 	assert_int_equal(parse("{\"ips\":[{\"address\":\"10.1.2.3/24\",\"gateway\":\"10.1.2.1\"},"
-			       "{\"version\":\"6\",\"address\":\"fd00::5/64\"}]}", -1, &result), 0);
+			       "{\"version\":\"6\",\"address\":\"fd00::5/64\"}]}",
+			       -1, &result),
+			 0);
 	assert_int_equal(result.n_ips, 2);
 	addr_format(&result.ips[0].addr, text);
 	assert_string_equal(text, "10.1.2.3");
@@ -46,10 +48,11 @@ static void addresses_keep_their_host_bits(void **state)
 
 static void only_addresses_of_the_interface_count(void **state)
 {
-	static const char prev[] =
-		"{\"interfaces\":[{\"name\":\"cni0\"},{\"name\":\"eth0\",\"sandbox\":\"/x\"},{\"name\":\"eth0\"}],"
-		"\"ips\":[{\"interface\":0,\"address\":\"10.0.0.1/24\"},{\"interface\":1,\"address\":\"10.0.0.2/24\"},"
-		"{\"address\":\"10.0.0.3/24\"}]}";
+	static const char prev[] = "{\"interfaces\":[{\"name\":\"cni0\"},{\"name\":\"eth0\",\"sandbox\":\"/"
+				   "x\"},{\"name\":\"eth0\"}],"
+				   "\"ips\":[{\"interface\":0,\"address\":\"10.0.0.1/"
+				   "24\"},{\"interface\":1,\"address\":\"10.0.0.2/24\"},"
+				   "{\"address\":\"10.0.0.3/24\"}]}";
 	auto_result struct result result = { 0 };
 	auto_json cJSON *json = json_of(prev);
 
@@ -66,9 +69,12 @@ static void routes_are_read_with_what_cni_1_1_added(void **state)
 	auto_result struct result result = { 0 };
 
 	(void)state;
-	assert_int_equal(parse("{\"ips\":[{\"address\":\"10.1.2.3/24\"}],\"routes\":[{\"dst\":\"0.0.0.0/0\"},"
-			       "{\"dst\":\"10.9.1.7/16\",\"gw\":\"10.1.2.9\",\"mtu\":1400,\"priority\":7,\"advmss\":1300,\"table\":9}]}",
-			       -1, &result), 0);
+	assert_int_equal(
+		parse("{\"ips\":[{\"address\":\"10.1.2.3/24\"}],\"routes\":[{\"dst\":\"0.0.0.0/0\"},"
+		      "{\"dst\":\"10.9.1.7/"
+		      "16\",\"gw\":\"10.1.2.9\",\"mtu\":1400,\"priority\":7,\"advmss\":1300,\"table\":9}]}",
+		      -1, &result),
+		0);
 	assert_int_equal(result.n_routes, 2);
 	assert_false(result.routes[0].has_gateway);
 	assert_true(result.routes[1].has_gateway);
@@ -94,7 +100,8 @@ static void unusable_results_are_refused(void **state)
 		"{\"ips\":[{\"address\":\"::/128\"}]}",
 		"{\"ips\":[{\"address\":\"::ffff:10.0.0.1/128\"}]}",
 		"{\"ips\":[{\"address\":\"10.0.0.1/24\",\"gateway\":\"fd00::1\"}]}",
-		"{\"ips\":[{\"address\":\"10.0.0.1/24\"}],\"routes\":[{\"dst\":\"::/0\",\"gw\":\"10.0.0.1\"}]}",
+		"{\"ips\":[{\"address\":\"10.0.0.1/24\"}],\"routes\":[{\"dst\":\"::/"
+		"0\",\"gw\":\"10.0.0.1\"}]}",
 		"{\"ips\":[{\"address\":\"10.0.0.1/24\"}],\"routes\":[{\"dst\":\"10.0.0.0/8\",\"mtu\":-1}]}",
 	};
 
@@ -111,8 +118,9 @@ static void unusable_results_are_refused(void **state)
 
 static void built(enum cni_version version, const char *conf_text, const char *want)
 {
-	static const char answer_text[] = "{\"ips\":[{\"address\":\"10.1.0.5/24\",\"gateway\":\"10.1.0.1\"}],"
-					  "\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"nameservers\":[\"10.0.0.10\"]}}";
+	static const char answer_text[] =
+		"{\"ips\":[{\"address\":\"10.1.0.5/24\",\"gateway\":\"10.1.0.1\"}],"
+		"\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"nameservers\":[\"10.0.0.10\"]}}";
 	static const uint8_t host_mac[6] = { 2, 0, 0, 0, 0, 1 }, pod_mac[6] = { 2, 0, 0, 0, 0, 2 };
 	const struct result_interface interfaces[] = {
 		{ .name = "bh1", .mac = host_mac, .mtu = 1500 },
@@ -136,10 +144,12 @@ static void result_has_the_shape_of_its_version(void **state)
 	built(CNI_V0_3_1, "{}",
 	      "{\"cniVersion\":\"0.3.1\",\"interfaces\":[{\"name\":\"bh1\",\"mac\":\"02:00:00:00:00:01\"},"
 	      "{\"name\":\"eth0\",\"mac\":\"02:00:00:00:00:02\",\"sandbox\":\"/x\"}],"
-	      "\"ips\":[{\"version\":\"4\",\"interface\":1,\"address\":\"10.1.0.5/32\",\"gateway\":\"10.1.0.1\"}],"
+	      "\"ips\":[{\"version\":\"4\",\"interface\":1,\"address\":\"10.1.0.5/"
+	      "32\",\"gateway\":\"10.1.0.1\"}],"
 	      "\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"nameservers\":[\"10.0.0.10\"]}}");
 	built(CNI_V1_1_0, "{\"dns\":{\"domain\":\"x\"}}",
-	      "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"bh1\",\"mac\":\"02:00:00:00:00:01\",\"mtu\":1500},"
+	      "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"bh1\",\"mac\":\"02:00:00:00:00:01\","
+	      "\"mtu\":1500},"
 	      "{\"name\":\"eth0\",\"mac\":\"02:00:00:00:00:02\",\"mtu\":1500,\"sandbox\":\"/x\"}],"
 	      "\"ips\":[{\"interface\":1,\"address\":\"10.1.0.5/32\",\"gateway\":\"10.1.0.1\"}],"
 	      "\"routes\":[{\"dst\":\"0.0.0.0/0\"}],\"dns\":{\"domain\":\"x\"}}");

@@ -161,7 +161,9 @@ static void addresses_of_both_families_are_listed(void **state)
 static void route_check(const char *dst, const char *gateway)
 {
 	struct link_info h, p;
-	struct link_route route = { .dst = prefix(dst), .has_gateway = true, .gateway = addr(gateway), .onlink = true };
+	struct link_route route = {
+		.dst = prefix(dst), .has_gateway = true, .gateway = addr(gateway), .onlink = true
+	};
 	struct bh_addr own = addr("10.1.0.5");
 	struct link_route other;
 	struct err err = { 0 };
