@@ -13,7 +13,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-dev \
 	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev pkg-config
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
-	python3-minimal strace
+	jq procps strace
 
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -125,6 +125,14 @@ $(O)/daemon-double: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(TOOLS):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
+BASELINES := $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/*.bpf.c))
+$(BASELINES): $(O)/%.bpf.o: %.bpf.c | deps
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+$(O)/packet_bench: $(O)/tests/bench/packet_bench.o $(O)/libtest.a $(call libs,dataplane base)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
+$(O)/tests/bench/packet_bench.o: CPPFLAGS += -I.
+
 # --- the commands
 NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(wildcard tests/netns/*.sh))
 
@@ -143,6 +151,10 @@ demo: all $(TOOLS) | test-deps ## zero trust in one screen, on real pods
 
 shell: all $(TOOLS) | test-deps ## a shell on a private node with the demo's pods
 	@BUILD=$(O) tests/demo/shell.sh
+
+bench: all $(O)/packet_bench $(BASELINES) $(TOOLS) | test-deps ## what packets cost, alone and between pods (as root)
+	@$(O)/packet_bench $(O)/tests/bench
+	@BUILD=$(O) tests/bench/net.sh
 
 sizes: ## files past 600 lines and functions past 60
 	@tests/sizes.sh
@@ -166,6 +178,6 @@ fmt: ## format what clang-format has a say in
 compdb: ## compile_commands.json for editors
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests deps test-deps test check asan demo shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests bench deps test-deps test check asan demo shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

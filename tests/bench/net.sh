@@ -6,6 +6,7 @@
 # share one CPU for RR and CRR. Never fails by time.
 #   tests/bench/net.sh [ROUNDS [MILLISECONDS]]
 set -u
+world_required=1
 . "$(dirname "$0")/../netns/lib.sh"
 rounds=${1:-9}
 ms=${2:-600}

@@ -4,6 +4,7 @@
 # every figure measured in this run. Exit 1 if any cell is not what the policies
 # say. Everything happens in namespaces that end with this script.
 set -u
+world_required=1
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../netns/lib.sh"
 

@@ -3,6 +3,7 @@
 # A shell on a private node with the demo's pods, for trying policies by hand. It
 # ends with everything in it.
 set -u
+world_required=1
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../netns/lib.sh"
 . "$here/shop.sh"
