@@ -244,8 +244,9 @@ static size_t region_merge(const answer_t *from, size_t n_from, const struct bou
 	return n;
 }
 
-static int region_sign(struct regions *regions, uint32_t index, const struct bound *bound, size_t n_bounds,
-		       struct pool *signatures)
+/* The number of answers, or negative. */
+static int64_t region_sign(struct regions *regions, uint32_t index, const struct bound *bound, size_t n_bounds,
+			   struct pool *signatures)
 {
 	struct region *region = &regions->v[index];
 	/* The IPv4 root inherits nothing from the IPv6 prefixes around it (R11). */
@@ -264,23 +265,26 @@ static int region_sign(struct regions *regions, uint32_t index, const struct bou
 	if (!entry)
 		return -ENOMEM;
 	region->signature = entry->id;
-	return 0;
+	return (int64_t)n;
 }
 
 int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update, struct pool *signatures)
 {
 	struct bounds bounds = { 0 };
-	size_t at = 0;
+	size_t at = 0, n_answers = 0;
 	int r = bounds_collect(&bounds, regions, matchers, update);
 
 	if (r == 0 && bounds.n)
 		qsort(bounds.v, bounds.n, sizeof(*bounds.v), bound_compare);
 	for (uint32_t i = 0; r == 0 && i < regions->n; i++) {
 		size_t first = at;
+		int64_t n;
 
 		while (at < bounds.n && bounds.v[at].region == i)
 			at++;
-		r = region_sign(regions, i, bounds.v ? bounds.v + first : NULL, at - first, signatures);
+		n = region_sign(regions, i, bounds.v ? bounds.v + first : NULL, at - first, signatures);
+		n_answers += n > 0 ? (size_t)n : 0;
+		r = n < 0 ? (int)n : n_answers > REGION_ANSWERS_MAX ? -ENOSPC : 0;
 	}
 	free(bounds.v);
 	return r;

@@ -41,8 +41,13 @@ uint32_t regions_find(const struct regions *regions, const struct bh_addr *addr)
 /* The region of exactly this prefix, or REGION_REST. */
 uint32_t regions_find_exact(const struct regions *regions, const struct bh_prefix_key *key);
 
+/* Blocks that overlap a thousandfold, each with another except, make signatures
+ * that grow with the square of their number. This many answers over all regions
+ * are the limit; a hostile policy must not take the daemon's memory. */
+#define REGION_ANSWERS_MAX ((size_t)1 << 24)
+
 /* Gives each region the numbers of the blocks that hold it: `signatures` interns
- * arrays of answer_t. 0 or -ENOMEM. */
+ * arrays of answer_t. 0, -ENOMEM, -ENOSPC. */
 int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update, struct pool *signatures);
 
 /* Adds the bounds of every block that this update asks about. */

@@ -266,11 +266,17 @@ static int addrs_move(struct transition *t)
 int transition_init(struct transition *t, const struct compile_pools *pools, const struct state *old,
 		    struct compiled *compiled, uint32_t *last_class, struct err *err)
 {
+	int r;
+
 	*t = (struct transition){ .old = old, .compiled = compiled };
 	pool_init(&t->pasts, sizeof(struct pool_entry), NULL);
 	pool_init(&t->group_keys, sizeof(struct pool_entry), NULL);
-	if (wanted_collect(t) < 0 || retiring_collect(t) < 0 || groups_init(t) < 0 || regions_unite(t, pools) < 0 ||
-	    regions_move(t) < 0 || addrs_move(t) < 0 || groups_number(t, last_class) < 0)
+	r = wanted_collect(t) < 0 || retiring_collect(t) < 0 || groups_init(t) < 0 ? -ENOMEM :
+										    regions_unite(t, pools);
+	if (r == -ENOSPC)
+		return err_set(err, ENOSPC, "%s: ipBlocks overlap too often (over %zu memberships)",
+			       BH_MAP_PREFIXES, REGION_ANSWERS_MAX);
+	if (r < 0 || regions_move(t) < 0 || addrs_move(t) < 0 || groups_number(t, last_class) < 0)
 		return err_set(err, ENOMEM, "comparing the tables' old and new state");
 	return groups_fill(t, pools->lists, err);
 }

@@ -404,9 +404,47 @@ static void plan_apply(struct story *s, const struct matrix *wanted)
 	plan_apply(s, wanted);
 }
 
+/* R19: live flows are judged again wherever a verdict changed, and only the
+ * revision tells them to. */
+static void revisions_check(const struct story *s, const struct matrix *before, const struct matrix *after,
+			    const uint32_t *revisions)
+{
+	EACH_CONNECTION(slot, d, a, q)
+	{
+		if (before->v[slot][d][a][q] == after->v[slot][d][a][q] ||
+		    s->kernel->endpoints[slot].revision > revisions[slot])
+			continue;
+		say_where("a changed verdict without a new revision", slot, d, a, q);
+		fail_msg("step %u, %s", s->step, s->event);
+	}
+}
+
+static bool is_exempt(const struct posture_config *config, const char *namespace)
+{
+	return config->n_exempt_namespaces && strcmp(config->exempt_namespaces[0], namespace) == 0;
+}
+
+/* R16: open unless posture deny counts here and wants a rule for it. */
+static void node_flag_check(const struct story *s)
+{
+	const struct posture_config *config = &s->rw.world.posture;
+
+	for (size_t e = 0; e < s->rw.n_endpoints; e++) {
+		const struct pod *pod = randworld_pod(&s->rw, &s->rw.endpoints[e]);
+		const struct namespace *ns = pod ? world_namespace(&s->rw.world, pod->namespace) : NULL;
+		enum posture posture = ns && ns->posture ? ns->posture : config->posture;
+		bool closed = pod && posture == POSTURE_DENY && config->deny_pod_to_node &&
+			      !is_exempt(config, pod->namespace);
+
+		assert_int_equal(!!(s->kernel->endpoints[s->rw.endpoints[e].slot].flags & BH_EP_TO_NODE),
+				 pod && !closed);
+	}
+}
+
 static void story_step(struct story *s)
 {
-	struct matrix wanted, got;
+	uint32_t revisions[SLOTS];
+	struct matrix wanted, got, before;
 
 	s->event = randworld_step(&s->rw);
 	s->step++;
@@ -414,9 +452,14 @@ static void story_step(struct story *s)
 	if (rng_below(&s->rw.rng, 20) == 0)
 		story_adopt(s);
 	kernel_matrix(s->kernel, &s->now);
+	before = s->now;
+	for (uint32_t slot = 0; slot < SLOTS; slot++)
+		revisions[slot] = s->kernel->endpoints[slot].revision;
 	scratch_matrix(&s->rw, &wanted);
 	plan_apply(s, &wanted);
 	kernel_matrix(s->kernel, &got);
+	revisions_check(s, &before, &got, revisions);
+	node_flag_check(s);
 	if (!matrix_within("the update did not arrive", &wanted, &got))
 		fail_msg("step %u, %s", s->step, s->event);
 	world_check(&s->rw, s->tables, s->kernel);
