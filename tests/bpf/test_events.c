@@ -240,7 +240,7 @@ static void counters_balance_exactly(void **state)
 		assert_int_equal(counted(pods[i], BH_EGRESS) - out[i], sent[i]);
 		assert_int_equal(counted(pods[i], BH_INGRESS) - in[i], delivered[i] + stack_in[i]);
 	}
-	assert_true(delivered[0] > 100 && delivered[1] > 100);
+	assert_true(delivered[0] > 20 && delivered[1] > 20);
 }
 
 static int pods_add(void **state)
