@@ -194,6 +194,14 @@ cni_path=$scratch cni DEL static /run/netns/static eth0 < <(static_conf)
 ip netns del static
 is 'nothing of it is left' "$(inventory)" "$start"
 
+# --- the plugin's own namespace, when the runtime insists
+CNI_NETNS_OVERRIDE=1 cni ADD own /proc/self/ns/net eth7 < <(net_conf)
+is 'CNI_NETNS_OVERRIDE allows the own namespace' "$status" 0
+check 'both sides are in it' ip link show eth7
+cni DEL own /proc/self/ns/net eth7 < <(net_conf)
+is 'DEL there succeeds' "$status" 0
+is 'nothing is left there' "$(inventory)" "$start"
+
 # --- readiness
 status_code() { cni STATUS '' '' '' < <(net_version=1.1.0 net_conf "${1:-}"); echo "$status $(cni_code)"; }
 is 'STATUS is content' "$(status_code)" '0 '

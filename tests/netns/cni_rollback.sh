@@ -130,6 +130,22 @@ check 'the interface of someone else stays' nsenter --net=/run/netns/pod ip link
 nsenter --net=/run/netns/pod ip link del eth0
 is 'nothing is left: the name was taken' "$(inventory)$(nsenter --net=/run/netns/pod ip -o link)" "$start"
 
+# --- descriptors and memory that run out (F29)
+limited() { # name, then a limit for the shell that starts the plugin
+	local name=$1 answers=''
+	shift
+	for value in "${@:2}"; do
+		out=$(ulimit "$1" "$value" && CNI_COMMAND=ADD CNI_CONTAINERID=pod CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 \
+			CNI_PATH=$IPAM_DIR "$BUILD/bulkhead" < <(net_conf) 2>/dev/null)
+		status=$?
+		case $status:$out in 0:*'"ips"'* | 1:*'"code":11,'*) ;; *) answers="$answers $value:$status:$out" ;; esac
+		[ $status -ne 0 ] || cni DEL pod /run/netns/pod eth0 < <(net_conf)
+		[ "$(inventory)$(nsenter --net=/run/netns/pod ip -o link)" = "$start" ] || answers="$answers $value:left"
+	done
+	is "ADD works or says try later with $name" "$answers" ''
+}
+limited 'few descriptors' -n 5 6 7 8 9 10 11 12 13 14 16 18 20 24 28 32
+
 # --- a lock that another command holds
 double_mode hang
 cni ADD pod /run/netns/pod eth0 < <(net_conf ',"daemonTimeout":3') &
