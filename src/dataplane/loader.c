@@ -10,7 +10,6 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/log.h"
+#include "dataplane/bpflog.h"
 #include "dataplane/hook.h"
 #include "dataplane/maps.h"
 #include "dataplane/object.h"
@@ -64,19 +63,6 @@ void loader_config_default(struct bh_config *ret_config)
 		.other_s = 60,
 		.frag_s = 5,
 	};
-}
-
-/* libbpf speaks one level lower than we do: what it warns of, our errors say. */
-static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	char line[1024];
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(line, sizeof(line), fmt, args);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("libbpf: %s", line);
-	return 0;
 }
 
 /* A pinned map must be what this program would create. */
@@ -264,7 +250,7 @@ int loader_run(const char *root, const struct bh_config *config, struct err *err
 	const void *data = object_data(&size);
 	int r;
 
-	libbpf_set_print(libbpf_log);
+	bpflog_demote();
 	if (config->abi != BH_ABI || config->hz == 0)
 		return err_set(err, EINVAL, "configuration with abi %u and hz %u", config->abi, config->hz);
 	r = loader_probe(err);
