@@ -14,18 +14,12 @@
 const char *explain_clause_name(enum explain_clause clause)
 {
 	static const char *const names[] = {
-		[CLAUSE_NONE] = "none",
-		[CLAUSE_NO_RULES] = "no rules",
-		[CLAUSE_POD_LABEL] = "pod label",
-		[CLAUSE_NAMESPACE] = "namespace",
-		[CLAUSE_NOT_A_POD] = "not a pod",
-		[CLAUSE_BLOCK] = "ipBlock",
-		[CLAUSE_EXCEPT] = "except",
-		[CLAUSE_PROTOCOL] = "protocol",
-		[CLAUSE_PORT] = "port",
-		[CLAUSE_NAMED_PORT] = "named port",
-		[CLAUSE_INVALID] = "invalid",
-		[CLAUSE_POSTURE] = "posture",
+		[CLAUSE_NONE] = "none",		  [CLAUSE_NO_RULES] = "no rules",
+		[CLAUSE_POD_LABEL] = "pod label", [CLAUSE_NAMESPACE] = "namespace",
+		[CLAUSE_NOT_A_POD] = "not a pod", [CLAUSE_BLOCK] = "ipBlock",
+		[CLAUSE_EXCEPT] = "except",	  [CLAUSE_PROTOCOL] = "protocol",
+		[CLAUSE_PORT] = "port",		  [CLAUSE_NAMED_PORT] = "named port",
+		[CLAUSE_INVALID] = "invalid",	  [CLAUSE_POSTURE] = "posture",
 	};
 
 	return names[clause];

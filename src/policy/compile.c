@@ -60,7 +60,8 @@ static int endpoint_subject_get(struct compiler *c, struct wanted_endpoint *want
 	if (r < 0)
 		err_set(err, ENOMEM, "policies of pod %s/%s", wanted->pod->namespace, wanted->pod->name);
 	else if (isolation.isolated)
-		r = subject_get(&c->source, &isolation, wanted->pod, direction, &wanted->subject[direction], err);
+		r = subject_get(&c->source, &isolation, wanted->pod, direction, &wanted->subject[direction],
+				err);
 	isolation_done(&isolation);
 	return r;
 }
@@ -95,9 +96,9 @@ static int endpoints_sort(struct compiler *c, const struct endpoint *endpoints, 
 	c->out->endpoints = wanted;
 	c->out->n_endpoints = n;
 	for (size_t i = 0; i < n; i++)
-		wanted[i] = (struct wanted_endpoint){
-			.slot = endpoints[i].slot, .ifindex = endpoints[i].ifindex, .source = &endpoints[i]
-		};
+		wanted[i] = (struct wanted_endpoint){ .slot = endpoints[i].slot,
+						      .ifindex = endpoints[i].ifindex,
+						      .source = &endpoints[i] };
 	qsort(wanted, n, sizeof(*wanted), endpoint_order);
 	for (size_t i = 0; i < n; i++) {
 		if (wanted[i].slot >= BH_ENDPOINTS_MAX || (i && wanted[i].slot == wanted[i - 1].slot))
@@ -208,8 +209,8 @@ static uint32_t pod_sign(struct compiler *c, const struct pod *pod)
 		return profile ? profile->signature : 0;
 	answers = calloc(c->pools->matchers->n + 1, sizeof(*answers));
 	if (answers)
-		signature = pool_get(&c->out->signatures, answers, pod_answers(c, pod, answers) * sizeof(*answers),
-				     NULL);
+		signature = pool_get(&c->out->signatures, answers,
+				     pod_answers(c, pod, answers) * sizeof(*answers), NULL);
 	free(answers);
 	profile->signature = signature ? signature->id : 0;
 	return profile->signature;
@@ -306,7 +307,8 @@ static int claims_collect(struct compiler *c)
 	for (size_t i = 0; i < c->out->n_endpoints; i++) {
 		const struct wanted_endpoint *wanted = &c->out->endpoints[i];
 
-		if (wanted->pod && claims_add(c, wanted->pod, wanted->source->addrs, wanted->source->n_addrs) < 0)
+		if (wanted->pod &&
+		    claims_add(c, wanted->pod, wanted->source->addrs, wanted->source->n_addrs) < 0)
 			return -ENOMEM;
 	}
 	return claims_settle(c->out);

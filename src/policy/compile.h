@@ -25,6 +25,8 @@ struct claim {
 	uint32_t signature; /* of what selectors and port names answer for it */
 };
 
+#define SIGNATURE_EMPTY 1 /* nothing answers: the first that compile() interns */
+
 struct compiled {
 	struct wanted_endpoint *endpoints; /* by slot */
 	size_t n_endpoints;

@@ -97,7 +97,9 @@ static struct finding rules_judge(const struct judged *judged, const struct isol
 		const struct netpol *policy = isolation->v[i];
 
 		if (policy->n_rules[judged->direction] == 0 && best.clause == CLAUSE_POSTURE)
-			best = (struct finding){ .distance = INT_MAX, .clause = CLAUSE_NO_RULES, .policy = policy };
+			best = (struct finding){ .distance = INT_MAX,
+						 .clause = CLAUSE_NO_RULES,
+						 .policy = policy };
 		for (size_t k = 0; k < policy->n_rules[judged->direction]; k++) {
 			struct finding finding;
 
@@ -156,7 +158,8 @@ static int side_explain(const struct world *world, const struct explain_query *q
 
 	if (!own->pod || !pod_is_live(own->pod))
 		return 0;
-	posture = posture_in(&world->posture, own->pod->namespace, world_namespace(world, own->pod->namespace));
+	posture =
+		posture_in(&world->posture, own->pod->namespace, world_namespace(world, own->pod->namespace));
 	r = isolation_find(world, own->pod, direction, posture, &isolation);
 	side->judged = true;
 	side->isolated = isolation.isolated;

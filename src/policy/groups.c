@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGNATURE_EMPTY 1
-#define PAST_EMPTY 0
+#define PAST_EMPTY	0
 
 /* How many addresses and regions go from a class to a group. */
 struct flow {
@@ -237,7 +236,8 @@ static bool class_serves(const struct transition *t, const struct askers *stayin
 				signature->key, signature->len / sizeof(answer_t));
 }
 
-static void classes_keep(struct transition *t, struct flow *const *flows, size_t n, const struct askers *staying)
+static void classes_keep(struct transition *t, struct flow *const *flows, size_t n,
+			 const struct askers *staying)
 {
 	uint32_t kept = BH_PEER_ANY;
 
@@ -301,8 +301,8 @@ int groups_number(struct transition *t, uint32_t *last_class)
 
 /* Rows of the subjects that ask something the group answers; all others have
  * their row for BH_PEER_ANY there. */
-static int group_fill(struct transition *t, struct group *group, const struct askers *askers, uint32_t *stamps,
-		      struct port_lists *lists, struct err *err)
+static int group_fill(struct transition *t, struct group *group, const struct askers *askers,
+		      uint32_t *stamps, struct port_lists *lists, struct err *err)
 {
 	const struct pool_entry *signature = t->compiled->signatures.v[group->signature - 1];
 	const answer_t *answers = signature->key;
@@ -312,7 +312,8 @@ static int group_fill(struct transition *t, struct group *group, const struct as
 	for (size_t i = 0; i < n; i++) {
 		uint32_t matcher = ANSWER_MATCHER(answers[i]);
 
-		for (size_t a = askers_find(askers, matcher); a < askers->n && askers->v[a].matcher == matcher; a++) {
+		for (size_t a = askers_find(askers, matcher);
+		     a < askers->n && askers->v[a].matcher == matcher; a++) {
 			struct subject *subject = t->wanted[askers->v[a].subject];
 			struct row row;
 			int r;
@@ -341,7 +342,8 @@ static int group_any_fill(struct transition *t, struct err *err)
 	return 0;
 }
 
-static void staying_compare(struct transition *t, uint32_t id, const struct row *before, const struct row *after)
+static void staying_compare(struct transition *t, uint32_t id, const struct row *before,
+			    const struct row *after)
 {
 	struct subject *subject = transition_wanted(t, id);
 

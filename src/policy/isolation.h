@@ -11,9 +11,9 @@
 
 struct isolation {
 	bool isolated;
-	bool by_posture;	   /* posture deny applies to the pod */
-	enum bh_action otherwise;  /* BH_DENY or BH_AUDIT, when isolated */
-	const struct netpol **v;   /* the policies that isolate, by name; owned */
+	bool by_posture;	  /* posture deny applies to the pod */
+	enum bh_action otherwise; /* BH_DENY or BH_AUDIT, when isolated */
+	const struct netpol **v;  /* the policies that isolate, by name; owned */
 	size_t n;
 };
 void isolation_done(struct isolation *isolation);

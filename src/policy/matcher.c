@@ -172,8 +172,8 @@ bool block_is_empty(const struct peer *peer)
 	return false;
 }
 
-bool matcher_selects(const struct matcher *matcher, const char *namespace, const struct labels *namespace_labels,
-		     const struct labels *labels)
+bool matcher_selects(const struct matcher *matcher, const char *namespace,
+		     const struct labels *namespace_labels, const struct labels *labels)
 {
 	const struct peer *peer = matcher->peer;
 

@@ -22,10 +22,10 @@ enum matcher_kind {
 struct matcher {
 	struct pool_entry entry; /* key: the question in canonical bytes */
 	enum matcher_kind kind;
-	uint64_t asked;		  /* the update that asked last */
-	const struct peer *peer;  /* PODS, BLOCK */
-	const char *namespace;	  /* PODS: the policy's, when the peer has no namespaceSelector (R8) */
-	const char *port_name;	  /* NAMED */
+	uint64_t asked;		 /* the update that asked last */
+	const struct peer *peer; /* PODS, BLOCK */
+	const char *namespace;	 /* PODS: the policy's, when the peer has no namespaceSelector (R8) */
+	const char *port_name;	 /* NAMED */
 	uint8_t proto;
 };
 
@@ -33,9 +33,9 @@ struct matcher {
  * the protocol and the number that the name means there, else 0. */
 typedef uint64_t answer_t;
 #define ANSWER(id, proto, port) ((answer_t)(id) << 32 | (uint32_t)(proto) << 16 | (port))
-#define ANSWER_MATCHER(answer) ((uint32_t)((answer) >> 32))
-#define ANSWER_PROTO(answer) ((uint8_t)((answer) >> 16))
-#define ANSWER_PORT(answer) ((uint16_t)(answer))
+#define ANSWER_MATCHER(answer)	((uint32_t)((answer) >> 32))
+#define ANSWER_PROTO(answer)	((uint8_t)((answer) >> 16))
+#define ANSWER_PORT(answer)	((uint16_t)(answer))
 
 /* The matcher of a peer, null when out of memory. The peer must match something
  * (peer_matches_nothing(), and block_is_empty() for blocks). */
@@ -46,7 +46,7 @@ struct matcher *matcher_of_port(struct pool *pool, uint8_t proto, const char *na
 bool block_is_empty(const struct peer *peer);
 
 /* Does a PODS matcher select pods with these labels in this namespace? */
-bool matcher_selects(const struct matcher *matcher, const char *namespace, const struct labels *namespace_labels,
-		     const struct labels *labels);
+bool matcher_selects(const struct matcher *matcher, const char *namespace,
+		     const struct labels *namespace_labels, const struct labels *labels);
 
 #endif

@@ -26,8 +26,8 @@ struct planner {
 	const struct transition *t;
 	struct plan *plan;
 	struct state *next;
-	uint32_t revision;  /* for the endpoints written now */
-	uint32_t *by_length; /* regions, longest first, without REGION_REST */
+	uint32_t revision;    /* for the endpoints written now */
+	uint32_t *by_length;  /* regions, longest first, without REGION_REST */
 	bool *region_has_row; /* during the transition */
 	bool *addr_has_row;
 	size_t n_verdicts; /* rows at the fullest moment */
@@ -74,7 +74,8 @@ static void verdict_write(struct planner *p, uint32_t subject, uint32_t class, c
 
 static void verdict_erase(struct planner *p, uint32_t subject, uint32_t class)
 {
-	write_add(p, BH_ERASE_VERDICT)->verdict.key = (struct bh_verdict_key){ .subject = subject, .peer = class };
+	write_add(p, BH_ERASE_VERDICT)->verdict.key =
+		(struct bh_verdict_key){ .subject = subject, .peer = class };
 }
 
 static void peer_put(struct planner *p, enum bh_write_kind kind, const struct bh_addr *addr, uint32_t class)
@@ -85,7 +86,8 @@ static void peer_put(struct planner *p, enum bh_write_kind kind, const struct bh
 	write->peer.class = class;
 }
 
-static void prefix_put(struct planner *p, enum bh_write_kind kind, const struct bh_prefix_key *key, uint32_t class)
+static void prefix_put(struct planner *p, enum bh_write_kind kind, const struct bh_prefix_key *key,
+		       uint32_t class)
 {
 	struct bh_write *write = write_add(p, kind);
 
@@ -142,7 +144,8 @@ static void addrs_move_to_groups(struct planner *p)
 	for (size_t i = 0; i < t->n_addrs; i++) {
 		const struct moving_addr *addr = &t->addrs[i];
 		uint32_t class = addr_group(p, i)->class;
-		bool write = class != (addr->has_row ? addr->move.from : region_group(p, addr->region)->class);
+		bool write =
+			class != (addr->has_row ? addr->move.from : region_group(p, addr->region)->class);
 
 		if (write)
 			peer_put(p, BH_WRITE_PEER, &addr->addr, class);
@@ -159,8 +162,8 @@ static void regions_move_to_groups(struct planner *p)
 		uint32_t index = p->by_length[i];
 		const struct region *region = &t->regions.v[index];
 		uint32_t class = region_group(p, index)->class;
-		bool write = class != (region->has_row ? t->region_moves[index].from :
-							 region_group(p, region->parent)->class);
+		bool write = class != (region->has_row ? t->region_moves[index].from
+						       : region_group(p, region->parent)->class);
 
 		if (write)
 			prefix_put(p, BH_WRITE_PREFIX, &region->key, class);
@@ -194,7 +197,8 @@ static bool endpoint_needs_write(const struct wanted_endpoint *wanted, const str
 {
 	if (!(next->flags & BH_EP_OPEN))
 		return old && old->flags & BH_EP_OPEN;
-	if (!old || old->flags != next->flags || memcmp(old->subject, next->subject, sizeof(old->subject)) != 0)
+	if (!old || old->flags != next->flags ||
+	    memcmp(old->subject, next->subject, sizeof(old->subject)) != 0)
 		return true;
 	return (wanted->subject[BH_EGRESS] && wanted->subject[BH_EGRESS]->changed) ||
 	       (wanted->subject[BH_INGRESS] && wanted->subject[BH_INGRESS]->changed);

@@ -86,7 +86,8 @@ static struct pool_entry *bucket_find(const struct pool *pool, uint64_t hash, co
 	if (!pool->n_buckets)
 		return NULL;
 	for (entry = pool->bucket[hash & (pool->n_buckets - 1)]; entry; entry = entry->next) {
-		if (entry->hash == hash && entry->len == len && (len == 0 || memcmp(entry->key, key, len) == 0))
+		if (entry->hash == hash && entry->len == len &&
+		    (len == 0 || memcmp(entry->key, key, len) == 0))
 			return entry;
 	}
 	return NULL;

@@ -59,14 +59,14 @@ int port_lists_get(struct port_lists *lists, const struct bh_port *ports, size_t
 	if (n == 0)
 		return 0;
 	if (n > BH_PORT_LIST_MAX)
-		return err_set(err, ENOSPC, "%s: one row needs %zu port ranges, %d are the limit", "bh_ports", n,
-			       BH_PORT_LIST_MAX);
+		return err_set(err, ENOSPC, "%s: one row needs %zu port ranges, %d are the limit", "bh_ports",
+			       n, BH_PORT_LIST_MAX);
 	*ret_list = (const struct port_list *)pool_find(&lists->pool, ports, n * sizeof(*ports));
 	if (*ret_list)
 		return 0;
 	if (!place_find(lists, n, &first))
-		return err_set(err, ENOSPC, "%s: no room for %zu more port ranges (%u of %d used)", "bh_ports", n,
-			       lists->n_used, BH_PORTS_MAX);
+		return err_set(err, ENOSPC, "%s: no room for %zu more port ranges (%u of %d used)",
+			       "bh_ports", n, lists->n_used, BH_PORTS_MAX);
 	list = (struct port_list *)pool_get(&lists->pool, ports, n * sizeof(*ports), NULL);
 	if (!list)
 		return err_set(err, ENOMEM, "port list");

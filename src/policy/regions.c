@@ -200,7 +200,8 @@ static int bounds_collect(struct bounds *bounds, const struct regions *regions, 
 			return -ENOMEM;
 		for (size_t k = 0; k < matcher->peer->n_excepts; k++) {
 			if (except_counts(matcher->peer, k) &&
-			    bound_add(bounds, regions, &matcher->peer->excepts[k], matcher->entry.id, true) < 0)
+			    bound_add(bounds, regions, &matcher->peer->excepts[k], matcher->entry.id, true) <
+				    0)
 				return -ENOMEM;
 		}
 	}
@@ -245,8 +246,8 @@ static size_t region_merge(const answer_t *from, size_t n_from, const struct bou
 }
 
 /* The number of answers, or negative. */
-static int64_t region_sign(struct regions *regions, uint32_t index, const struct bound *bound, size_t n_bounds,
-			   struct pool *signatures)
+static int64_t region_sign(struct regions *regions, uint32_t index, const struct bound *bound,
+			   size_t n_bounds, struct pool *signatures)
 {
 	struct region *region = &regions->v[index];
 	/* The IPv4 root inherits nothing from the IPv6 prefixes around it (R11). */
@@ -268,7 +269,8 @@ static int64_t region_sign(struct regions *regions, uint32_t index, const struct
 	return (int64_t)n;
 }
 
-int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update, struct pool *signatures)
+int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update,
+		 struct pool *signatures)
 {
 	struct bounds bounds = { 0 };
 	size_t at = 0, n_answers = 0;

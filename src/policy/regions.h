@@ -48,7 +48,8 @@ uint32_t regions_find_exact(const struct regions *regions, const struct bh_prefi
 
 /* Gives each region the numbers of the blocks that hold it: `signatures` interns
  * arrays of answer_t. 0, -ENOMEM, -ENOSPC. */
-int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update, struct pool *signatures);
+int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update,
+		 struct pool *signatures);
 
 /* Adds the bounds of every block that this update asks about. */
 int regions_add_blocks(struct regions *regions, const struct pool *matchers, uint64_t update);

@@ -93,8 +93,8 @@ static void matcher_add(const struct subject_source *source, struct words *words
 	words_add(words, matcher->entry.id);
 }
 
-static void peer_add(const struct subject_source *source, struct compiled_rule *compiled, const char *namespace,
-		     const struct peer *peer)
+static void peer_add(const struct subject_source *source, struct compiled_rule *compiled,
+		     const char *namespace, const struct peer *peer)
 {
 	struct words *words = &compiled->list[peer->has_block ? 1 : 0];
 
@@ -118,8 +118,8 @@ static void own_named_port_add(struct compiled_rule *compiled, const struct pod 
 	}
 }
 
-static void port_add(const struct subject_source *source, struct compiled_rule *compiled, const struct pod *pod,
-		     enum bh_direction direction, const struct port_match *match)
+static void port_add(const struct subject_source *source, struct compiled_rule *compiled,
+		     const struct pod *pod, enum bh_direction direction, const struct port_match *match)
 {
 	if (match->invalid)
 		return;
@@ -174,8 +174,9 @@ static int rule_set_add(struct rule_set *set, const struct compiled_rule *compil
 	return text.failed ? -ENOMEM : 0;
 }
 
-static int rule_compile(const struct subject_source *source, struct rule_set *set, const struct netpol *policy,
-			const struct rule *rule, const struct pod *pod, enum bh_direction direction)
+static int rule_compile(const struct subject_source *source, struct rule_set *set,
+			const struct netpol *policy, const struct rule *rule, const struct pod *pod,
+			enum bh_direction direction)
 {
 	struct compiled_rule compiled = { .flags = (rule->has_peers ? 0u : RULE_ANYONE) |
 						   (rule->has_ports ? 0u : RULE_ALL_PORTS) };
@@ -208,7 +209,8 @@ static int dns_rule_add(const struct subject_source *source, struct rule_set *se
 }
 
 static int posture_rules_add(const struct subject_source *source, struct rule_set *set,
-			     const struct isolation *isolation, const struct pod *pod, enum bh_direction direction)
+			     const struct isolation *isolation, const struct pod *pod,
+			     enum bh_direction direction)
 {
 	if (!isolation->by_posture || !source->dns_namespace)
 		return 0;
@@ -252,8 +254,8 @@ static void rule_set_write(struct rule_set *set, struct text *key)
 	}
 }
 
-int rulewords_build(const struct subject_source *source, const struct isolation *isolation, const struct pod *pod,
-		    enum bh_direction direction, struct text *key)
+int rulewords_build(const struct subject_source *source, const struct isolation *isolation,
+		    const struct pod *pod, enum bh_direction direction, struct text *key)
 {
 	struct rule_set set = { 0 };
 	int r;

@@ -10,19 +10,19 @@
 
 enum rule_word {
 	RULE_FLAGS,
-	RULE_COUNT,			    /* one per list: selectors, blocks, named ports */
+	RULE_COUNT, /* one per list: selectors, blocks, named ports */
 	RULE_LISTS = 3,
 	RULE_RANGES = RULE_COUNT + RULE_LISTS, /* number of ranges */
-	RULE_BODY,			    /* the lists' matchers, then the ranges */
+	RULE_BODY,			       /* the lists' matchers, then the ranges */
 };
 
 enum rule_flag { RULE_ANYONE = 1 << 0, RULE_ALL_PORTS = 1 << 1 };
 
 /* A range is two words: the protocol, and both bounds. */
-#define RANGE_WORDS 2
+#define RANGE_WORDS		  2
 #define RANGE_BOUNDS(first, last) ((uint32_t)(first) << 16 | (last))
-#define RANGE_FIRST(word) ((uint16_t)((word) >> 16))
-#define RANGE_LAST(word) ((uint16_t)(word))
+#define RANGE_FIRST(word)	  ((uint16_t)((word) >> 16))
+#define RANGE_LAST(word)	  ((uint16_t)(word))
 
 static inline size_t rule_words(const uint32_t *rule)
 {
@@ -31,7 +31,7 @@ static inline size_t rule_words(const uint32_t *rule)
 }
 
 /* Appends the key of the pod's subject. 0 or -ENOMEM. */
-int rulewords_build(const struct subject_source *source, const struct isolation *isolation, const struct pod *pod,
-		    enum bh_direction direction, struct text *key);
+int rulewords_build(const struct subject_source *source, const struct isolation *isolation,
+		    const struct pod *pod, enum bh_direction direction, struct text *key);
 
 #endif

@@ -61,8 +61,9 @@ const struct class *state_class(const struct state *state, uint32_t id)
 
 const struct peer_class *state_peer(const struct state *state, const struct bh_addr *addr)
 {
-	return state->n_peers ? bsearch(addr, state->peers, state->n_peers, sizeof(*state->peers), addr_compare) :
-				NULL;
+	return state->n_peers
+		       ? bsearch(addr, state->peers, state->n_peers, sizeof(*state->peers), addr_compare)
+		       : NULL;
 }
 
 const struct endpoint_state *state_endpoint(const struct state *state, uint32_t slot)

@@ -19,7 +19,8 @@ struct class_row {
 	struct row row;
 };
 
-struct class {
+struct class
+{
 	uint32_t id;
 	answer_t *signature; /* over the matchers in use; owned. Adopted classes have none */
 	size_t n_signature;

@@ -49,12 +49,13 @@ static int subject_index(struct subject *subject)
 		rule->anyone = words[at + RULE_FLAGS] & RULE_ANYONE;
 		rule->all_ports = words[at + RULE_FLAGS] & RULE_ALL_PORTS;
 		for (int list = 0; list < RULE_LISTS; list++) {
-			static const enum matcher_kind kinds[] = { MATCHER_PODS, MATCHER_BLOCK, MATCHER_NAMED };
+			static const enum matcher_kind kinds[] = { MATCHER_PODS, MATCHER_BLOCK,
+								   MATCHER_NAMED };
 
 			for (uint32_t i = 0; i < words[at + RULE_COUNT + list]; i++)
-				subject->uses[subject->n_uses++] = (struct subject_use){
-					*word++, (uint32_t)subject->n_rules, kinds[list]
-				};
+				subject->uses[subject->n_uses++] =
+					(struct subject_use){ *word++, (uint32_t)subject->n_rules,
+							      kinds[list] };
 		}
 		rule->ranges = word;
 		rule->n_ranges = words[at + RULE_RANGES];
@@ -147,7 +148,8 @@ static void names_meet(const struct subject *subject, const answer_t *signature,
 		     u < subject->n_uses && subject->uses[u].matcher == matcher; u++) {
 			const struct subject_rule *rule = &subject->rules[subject->uses[u].rule];
 
-			if (subject->uses[u].kind == MATCHER_NAMED && (rule->anyone || rule->met & MET_SELECTOR))
+			if (subject->uses[u].kind == MATCHER_NAMED &&
+			    (rule->anyone || rule->met & MET_SELECTOR))
 				ranges_add(ranges, ANSWER_PROTO(signature[i]), port, port);
 		}
 	}

@@ -24,8 +24,8 @@ struct subject_use {
 };
 
 struct subject_rule {
-	bool anyone;	/* no peers: R7 */
-	bool all_ports; /* no ports: port-less protocols too (R20) */
+	bool anyone;		/* no peers: R7 */
+	bool all_ports;		/* no ports: port-less protocols too (R20) */
 	const uint32_t *ranges; /* pairs of words */
 	uint32_t n_ranges;
 	uint8_t met; /* scratch of subject_row(): which kinds of peers matched */
@@ -38,7 +38,7 @@ struct subject {
 	size_t n_rules;
 	struct subject_use *uses; /* sorted by matcher, then rule */
 	size_t n_uses;
-	struct row any; /* what an unknown peer meets: the row (subject, BH_PEER_ANY) */
+	struct row any;	 /* what an unknown peer meets: the row (subject, BH_PEER_ANY) */
 	uint64_t wanted; /* the update that wants it */
 	bool installed;	 /* an endpoint had it when the last plan was committed */
 	/* scratch of the plan: some address meets another row now; some endpoint goes
@@ -56,9 +56,9 @@ struct subject_source {
 	struct port_lists *lists;
 	uint64_t update; /* number of this update: marks the matchers it asks for */
 	const struct posture_config *posture;
-	const char *dns_namespace;     /* null: posture deny implies no DNS */
-	const struct peer *dns_peer;   /* the DNS pods, in dns_namespace */
-	const struct peer *everybody;  /* every pod of every namespace */
+	const char *dns_namespace;    /* null: posture deny implies no DNS */
+	const struct peer *dns_peer;  /* the DNS pods, in dns_namespace */
+	const struct peer *everybody; /* every pod of every namespace */
 };
 
 /* The subject of a pod that is isolated. 0, -ENOMEM, -ENOSPC. */

@@ -177,15 +177,16 @@ int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, stru
 	return 0;
 }
 
-static int transition_make(struct tables *tables, const struct compile_pools *pools, struct compiled *compiled,
-			   struct plan *plan, struct err *err)
+static int transition_make(struct tables *tables, const struct compile_pools *pools,
+			   struct compiled *compiled, struct plan *plan, struct err *err)
 {
 	struct transition transition;
 	int r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class, err);
 
 	if (r == 0 && subjects_renumber(&transition, &tables->subjects)) {
 		transition_done(&transition);
-		r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class, err);
+		r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class,
+				    err);
 	}
 	if (r == 0)
 		r = transition_plan(&transition, &tables->lists, &tables->revision, plan, &tables->next, err);
@@ -245,6 +246,7 @@ int tables_verdict(const struct tables *tables, uint32_t slot, enum bh_direction
 		return -ENOENT;
 	if (endpoint->subject[direction] == 0)
 		return BH_ALLOW;
-	row = state_row(&tables->installed, endpoint->subject[direction], state_class_of(&tables->installed, peer));
+	row = state_row(&tables->installed, endpoint->subject[direction],
+			state_class_of(&tables->installed, peer));
 	return row_action(&row, proto, port);
 }

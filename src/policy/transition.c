@@ -8,8 +8,6 @@
 
 #include "policy/groups.h"
 
-#define SIGNATURE_EMPTY 1 /* the first that compile() interns */
-
 void transition_done(struct transition *t)
 {
 	for (size_t i = 0; i < t->n_groups; i++)
@@ -47,7 +45,8 @@ static bool who_is(const char *who, const struct endpoint *endpoint)
 	return same;
 }
 
-const struct endpoint_state *transition_endpoint(const struct state *old, const struct wanted_endpoint *wanted)
+const struct endpoint_state *transition_endpoint(const struct state *old,
+						 const struct wanted_endpoint *wanted)
 {
 	const struct endpoint_state *endpoint = state_endpoint(old, wanted->slot);
 
@@ -128,7 +127,8 @@ static int retiring_collect(struct transition *t)
 		if (!endpoint || !(endpoint->flags & BH_EP_OPEN))
 			continue;
 		for (int direction = 0; direction < 2; direction++) {
-			if (endpoint->subject[direction] && !transition_wanted(t, endpoint->subject[direction]))
+			if (endpoint->subject[direction] &&
+			    !transition_wanted(t, endpoint->subject[direction]))
 				t->retiring[t->n_retiring++] = endpoint->subject[direction];
 		}
 	}
@@ -139,7 +139,8 @@ static int retiring_collect(struct transition *t)
 
 bool transition_retires(const struct transition *t, uint32_t subject)
 {
-	return t->n_retiring && bsearch(&subject, t->retiring, t->n_retiring, sizeof(*t->retiring), number_order);
+	return t->n_retiring &&
+	       bsearch(&subject, t->retiring, t->n_retiring, sizeof(*t->retiring), number_order);
 }
 
 /* Marks the subjects that an endpoint gives up. */
@@ -191,7 +192,8 @@ static int regions_unite(struct transition *t, const struct compile_pools *pools
 		t->regions.v[t->regions.n - 1].class = old->v[i].class;
 		t->regions.v[t->regions.n - 1].has_row = true;
 	}
-	if (regions_add_blocks(&t->regions, pools->matchers, pools->update) < 0 || regions_close(&t->regions) < 0)
+	if (regions_add_blocks(&t->regions, pools->matchers, pools->update) < 0 ||
+	    regions_close(&t->regions) < 0)
 		return -ENOMEM;
 	return regions_sign(&t->regions, pools->matchers, pools->update, &t->compiled->signatures);
 }
@@ -271,8 +273,8 @@ int transition_init(struct transition *t, const struct compile_pools *pools, con
 	*t = (struct transition){ .old = old, .compiled = compiled };
 	pool_init(&t->pasts, sizeof(struct pool_entry), NULL);
 	pool_init(&t->group_keys, sizeof(struct pool_entry), NULL);
-	r = wanted_collect(t) < 0 || retiring_collect(t) < 0 || groups_init(t) < 0 ? -ENOMEM :
-										    regions_unite(t, pools);
+	r = wanted_collect(t) < 0 || retiring_collect(t) < 0 || groups_init(t) < 0 ? -ENOMEM
+										   : regions_unite(t, pools);
 	if (r == -ENOSPC)
 		return err_set(err, ENOSPC, "%s: ipBlocks overlap too often (over %zu memberships)",
 			       BH_MAP_PREFIXES, REGION_ANSWERS_MAX);

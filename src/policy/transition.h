@@ -82,10 +82,12 @@ void transition_done(struct transition *transition);
 bool subjects_renumber(const struct transition *transition, struct pool *subjects);
 
 /* The rows for retiring subjects that a group keeps. */
-const struct class_row *group_past(const struct transition *transition, const struct group *group, size_t *ret_n);
+const struct class_row *group_past(const struct transition *transition, const struct group *group,
+				   size_t *ret_n);
 
 /* The endpoint that is installed and goes on, or null: a new one. */
-const struct endpoint_state *transition_endpoint(const struct state *old, const struct wanted_endpoint *wanted);
+const struct endpoint_state *transition_endpoint(const struct state *old,
+						 const struct wanted_endpoint *wanted);
 /* "namespace/pod/uid", as endpoint_state.who; caller frees. */
 char *endpoint_who(const struct endpoint *endpoint);
 

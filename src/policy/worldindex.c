@@ -17,7 +17,8 @@ static int pod_order(const void *a, const void *b)
 
 static int namespace_order(const void *a, const void *b)
 {
-	return strcmp((*(const struct namespace *const *)a)->name, (*(const struct namespace *const *)b)->name);
+	return strcmp((*(const struct namespace *const *)a)->name,
+		      (*(const struct namespace *const *)b)->name);
 }
 
 static int netpol_order(const void *a, const void *b)

@@ -235,9 +235,11 @@ void world_add_policy(struct world *world, struct netpol *policy)
 
 struct endpoint an_endpoint(const struct pod *pod, uint32_t slot, uint32_t ifindex)
 {
-	struct endpoint endpoint = {
-		.slot = slot, .ifindex = ifindex, .namespace = pod->namespace, .pod = pod->name, .uid = pod->uid
-	};
+	struct endpoint endpoint = { .slot = slot,
+				     .ifindex = ifindex,
+				     .namespace = pod->namespace,
+				     .pod = pod->name,
+				     .uid = pod->uid };
 
 	for (size_t i = 0; i < pod->n_addrs && i < BH_ENDPOINT_ADDRS; i++)
 		endpoint.addrs[endpoint.n_addrs++] = pod->addrs[i];

@@ -158,7 +158,8 @@ static bool rule_allows(const struct world *world, const struct netpol *policy, 
 	for (size_t i = 0; i < rule->n_peers; i++) {
 		bool names_count = direction == BH_INGRESS || !rule->peers[i].has_block;
 
-		if (peer_matches(world, policy, &rule->peers[i], other) && ports_match(rule, query, names_count))
+		if (peer_matches(world, policy, &rule->peers[i], other) &&
+		    ports_match(rule, query, names_count))
 			return true;
 	}
 	return !rule->has_peers && ports_match(rule, query, true);

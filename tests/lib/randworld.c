@@ -12,16 +12,18 @@
 #define PICK(rng, array) ((array)[rng_below(rng, sizeof(array) / sizeof(*(array)))])
 
 const char *const rand_addrs[] = {
-	"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1", "10.0.1.2", "10.0.1.6", "fd00::1", "fd00::2",
-	"fd00::1:1", "10.0.0.77", "10.0.1.77", "192.0.2.1", "2001:db8::1", "fd00::99", "255.255.255.255",
+	"10.0.0.1",  "10.0.0.2",  "10.0.0.3",	 "10.0.1.1",  "10.0.1.2",
+	"10.0.1.6",  "fd00::1",	  "fd00::2",	 "fd00::1:1", "10.0.0.77",
+	"10.0.1.77", "192.0.2.1", "2001:db8::1", "fd00::99",  "255.255.255.255",
 };
 const size_t rand_n_addrs = sizeof(rand_addrs) / sizeof(*rand_addrs);
 #define POD_ADDRS 9 /* the first ones are pods' */
 
 const struct rand_port rand_ports[] = {
-	{ IPPROTO_TCP, 80 },   { IPPROTO_TCP, 81 },   { IPPROTO_TCP, 8080 }, { IPPROTO_TCP, 53 },
-	{ IPPROTO_TCP, 1 },    { IPPROTO_TCP, 65535 }, { IPPROTO_UDP, 53 },  { IPPROTO_UDP, 80 },
-	{ IPPROTO_SCTP, 80 },  { IPPROTO_ICMP, 0 },   { 50, 0 },
+	{ IPPROTO_TCP, 80 }, { IPPROTO_TCP, 81 }, { IPPROTO_TCP, 8080 },
+	{ IPPROTO_TCP, 53 }, { IPPROTO_TCP, 1 },  { IPPROTO_TCP, 65535 },
+	{ IPPROTO_UDP, 53 }, { IPPROTO_UDP, 80 }, { IPPROTO_SCTP, 80 },
+	{ IPPROTO_ICMP, 0 }, { 50, 0 },
 };
 const size_t rand_n_ports = sizeof(rand_ports) / sizeof(*rand_ports);
 
@@ -30,9 +32,9 @@ static const char *const names[] = { "http", "dns", "alt" };
 static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 static const uint16_t ports[] = { 80, 81, 8080, 53, 1, 65535 };
 static const char *const blocks[] = {
-	"10.0.0.0/24", "10.0.0.0/16", "10.0.1.0/30", "0.0.0.0/0",   "10.0.0.2/32", "192.0.2.0/24", "10.0.1.0/24",
-	"::/0",	       "fd00::/64",   "fd00::/120",  "0.0.0.0/1",   "128.0.0.0/1", "8000::/1",	   "::/1",
-	"fd00::1/128", "10.0.1.6/31",
+	"10.0.0.0/24", "10.0.0.0/16", "10.0.1.0/30", "0.0.0.0/0",   "10.0.0.2/32", "192.0.2.0/24",
+	"10.0.1.0/24", "::/0",	      "fd00::/64",   "fd00::/120",  "0.0.0.0/1",   "128.0.0.0/1",
+	"8000::/1",    "::/1",	      "fd00::1/128", "10.0.1.6/31",
 };
 
 uint64_t rng_seed(void)
@@ -177,7 +179,8 @@ static struct netpol *random_policy(struct randworld *rw)
 
 static void random_posture(struct randworld *rw)
 {
-	static const enum posture postures[] = { POSTURE_STANDARD, POSTURE_STANDARD, POSTURE_DENY, POSTURE_AUDIT };
+	static const enum posture postures[] = { POSTURE_STANDARD, POSTURE_STANDARD, POSTURE_DENY,
+						 POSTURE_AUDIT };
 	struct posture_config *config = &rw->world.posture;
 	struct rng *rng = &rw->rng;
 

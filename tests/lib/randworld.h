@@ -10,8 +10,8 @@
 #include "policy/tables.h"
 
 #define RAND_ENDPOINTS_MAX 5
-#define RAND_PODS_MAX 10
-#define RAND_POLICIES_MAX 6
+#define RAND_PODS_MAX	   10
+#define RAND_POLICIES_MAX  6
 
 struct rng {
 	uint64_t state;

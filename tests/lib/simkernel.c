@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
-			fprintf(stderr, "simkernel: %s does not hold\n", #condition);          \
-			abort();                                                               \
-		}                                                                              \
+#define CHECK(condition)                                                                                     \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "simkernel: %s does not hold\n", #condition);                        \
+			abort();                                                                             \
+		}                                                                                            \
 	} while (0)
 
 struct simkernel *simkernel_new(void)
@@ -117,7 +117,8 @@ static void verdict_put(struct simkernel *kernel, const struct bh_write *write)
 
 	CHECK(row.key.subject != 0);
 	CHECK(row.verdict.first + row.verdict.count <= BH_PORTS_MAX && row.verdict.count <= BH_PORT_LIST_MAX);
-	row_put(&kernel->verdicts, &kernel->n_verdicts, &kernel->cap_verdicts, sizeof(row), &row, sizeof(row.key));
+	row_put(&kernel->verdicts, &kernel->n_verdicts, &kernel->cap_verdicts, sizeof(row), &row,
+		sizeof(row.key));
 }
 
 void simkernel_apply(struct simkernel *kernel, const struct bh_write *write)
@@ -144,12 +145,12 @@ void simkernel_apply(struct simkernel *kernel, const struct bh_write *write)
 			  sizeof(write->peer.addr));
 		break;
 	case BH_ERASE_PREFIX:
-		row_erase(kernel->prefixes, &kernel->n_prefixes, sizeof(*kernel->prefixes), &write->prefix.prefix,
-			  sizeof(write->prefix.prefix));
+		row_erase(kernel->prefixes, &kernel->n_prefixes, sizeof(*kernel->prefixes),
+			  &write->prefix.prefix, sizeof(write->prefix.prefix));
 		break;
 	case BH_ERASE_VERDICT:
-		row_erase(kernel->verdicts, &kernel->n_verdicts, sizeof(*kernel->verdicts), &write->verdict.key,
-			  sizeof(write->verdict.key));
+		row_erase(kernel->verdicts, &kernel->n_verdicts, sizeof(*kernel->verdicts),
+			  &write->verdict.key, sizeof(write->verdict.key));
 		break;
 	case BH_FENCE:
 		break;
@@ -178,7 +179,8 @@ uint32_t simkernel_class(const struct simkernel *kernel, const struct bh_addr *p
 	for (i = 0; i < kernel->n_prefixes; i++) {
 		const struct bh_prefix_row *row = &kernel->prefixes[i];
 
-		if ((int64_t)row->prefix.len > longest && bits_equal(&row->prefix.addr, peer, row->prefix.len)) {
+		if ((int64_t)row->prefix.len > longest &&
+		    bits_equal(&row->prefix.addr, peer, row->prefix.len)) {
 			longest = row->prefix.len;
 			class = row->class;
 		}
@@ -189,11 +191,13 @@ uint32_t simkernel_class(const struct simkernel *kernel, const struct bh_addr *p
 struct bh_verdict simkernel_row(const struct simkernel *kernel, uint32_t subject, uint32_t class)
 {
 	struct bh_verdict_key key = { subject, class };
-	size_t i = row_find(kernel->verdicts, kernel->n_verdicts, sizeof(*kernel->verdicts), &key, sizeof(key));
+	size_t i =
+		row_find(kernel->verdicts, kernel->n_verdicts, sizeof(*kernel->verdicts), &key, sizeof(key));
 
 	if (i == kernel->n_verdicts) {
 		key.peer = BH_PEER_ANY;
-		i = row_find(kernel->verdicts, kernel->n_verdicts, sizeof(*kernel->verdicts), &key, sizeof(key));
+		i = row_find(kernel->verdicts, kernel->n_verdicts, sizeof(*kernel->verdicts), &key,
+			     sizeof(key));
 	}
 	return i < kernel->n_verdicts ? kernel->verdicts[i].verdict : (struct bh_verdict){ .rest = BH_DENY };
 }

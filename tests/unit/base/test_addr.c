@@ -28,8 +28,8 @@ static struct prefix prefix_from(const char *text)
 
 static void addresses_survive_a_round_trip(void **state)
 {
-	static const char *const texts[] = { "10.0.0.1", "0.0.0.0", "255.255.255.255", "::", "::1", "2001:db8::1",
-					     "fe80::1" };
+	static const char *const texts[] = { "10.0.0.1", "0.0.0.0",	"255.255.255.255", "::",
+					     "::1",	 "2001:db8::1", "fe80::1" };
 	char out[ADDR_TEXT_MAX];
 
 	(void)state;
@@ -43,8 +43,9 @@ static void addresses_survive_a_round_trip(void **state)
 
 static void lax_addresses_are_refused(void **state)
 {
-	static const char *const texts[] = { "",	 "10.0.0",   "10.0.0.256", "010.0.0.1", " 10.0.0.1", "10.0.0.1 ",
-					     "fe80::1%eth0", "::ffff:10.0.0.1", "1::2::3", "0x0a.0.0.1", "10.0.0.1/8" };
+	static const char *const texts[] = { "",	  "10.0.0",	"10.0.0.256",	"010.0.0.1",
+					     " 10.0.0.1", "10.0.0.1 ",	"fe80::1%eth0", "::ffff:10.0.0.1",
+					     "1::2::3",	  "0x0a.0.0.1", "10.0.0.1/8" };
 	struct bh_addr addr;
 
 	(void)state;
@@ -88,8 +89,16 @@ static void host_bits_are_masked(void **state)
 
 static void lax_prefixes_are_refused(void **state)
 {
-	static const char *const texts[] = { "10.0.0.1", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0.0/8/8",
-					     "10.0.0.0/", "/8", "10.0.0.0/8 ", "::ffff:10.0.0.0/100", "10.0.0.0/+8",
+	static const char *const texts[] = { "10.0.0.1",
+					     "10.0.0.0/33",
+					     "::/129",
+					     "10.0.0.0/-1",
+					     "10.0.0.0/8/8",
+					     "10.0.0.0/",
+					     "/8",
+					     "10.0.0.0/8 ",
+					     "::ffff:10.0.0.0/100",
+					     "10.0.0.0/+8",
 					     "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff/0000000000000000128" };
 	struct prefix prefix;
 
@@ -115,7 +124,8 @@ static void families_never_contain_each_other(void **state)
 static void a_prefix_covers_itself_and_what_lies_inside(void **state)
 {
 	struct prefix wide = prefix_from("10.0.0.0/8"), narrow = prefix_from("10.255.255.0/24");
-	struct bh_addr first = addr_of("10.0.0.0"), last = addr_of("10.255.255.255"), after = addr_of("11.0.0.0");
+	struct bh_addr first = addr_of("10.0.0.0"), last = addr_of("10.255.255.255"),
+		       after = addr_of("11.0.0.0");
 
 	(void)state;
 	assert_true(prefix_covers(&wide, &wide));

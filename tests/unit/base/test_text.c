@@ -62,11 +62,11 @@ static void what_steers_a_terminal_is_escaped(void **state)
 {
 	(void)state;
 	assert_string_equal(escaped("a\x1b[2Jb\n\r\t\x7f"), "a\\x1b[2Jb\\x0a\\x0d\\x09\\x7f");
-	assert_string_equal(escaped("\xc2\x9b"), "\\xc2\\x9b");			/* C1 */
-	assert_string_equal(escaped("\xe2\x80\xae"), "\\xe2\\x80\\xae");	/* right-to-left override */
-	assert_string_equal(escaped("\xff\xc3"), "\\xff\\xc3");			/* no UTF-8 */
-	assert_string_equal(escaped("\xc0\x80"), "\\xc0\\x80");			/* overlong */
-	assert_string_equal(escaped("\xed\xa0\x80"), "\\xed\\xa0\\x80");	/* surrogate */
+	assert_string_equal(escaped("\xc2\x9b"), "\\xc2\\x9b");		 /* C1 */
+	assert_string_equal(escaped("\xe2\x80\xae"), "\\xe2\\x80\\xae"); /* right-to-left override */
+	assert_string_equal(escaped("\xff\xc3"), "\\xff\\xc3");		 /* no UTF-8 */
+	assert_string_equal(escaped("\xc0\x80"), "\\xc0\\x80");		 /* overlong */
+	assert_string_equal(escaped("\xed\xa0\x80"), "\\xed\\xa0\\x80"); /* surrogate */
 }
 
 static void ordinary_text_passes(void **state)

@@ -137,7 +137,8 @@ static void a_namespace_that_fails_is_named(void **state)
 	rule_add_peer(&policy->rules[BH_INGRESS][0], "app=web", "team=red");
 	policy->rules[BH_INGRESS][0].peers[0].invalid = true;
 	ask(end_of(job), end_of(db), IPPROTO_TCP, 80);
-	expect_clause(CLAUSE_NAMESPACE, "namespaceSelector wants team in (red), namespace bank has no label team");
+	expect_clause(CLAUSE_NAMESPACE,
+		      "namespaceSelector wants team in (red), namespace bank has no label team");
 	stop();
 }
 
@@ -309,7 +310,8 @@ static void a_hostile_selector_makes_a_short_text(void **state)
 		peer->pods.v[0].values =
 			realloc(peer->pods.v[0].values, (peer->pods.v[0].n_values + 1) * sizeof(char *));
 		peer->pods.v[0].values[peer->pods.v[0].n_values++] = strdup(value);
-		rule_add_port(&policy->rules[BH_INGRESS][0], IPPROTO_TCP, (uint16_t)(2 * i + 1), (uint16_t)(2 * i + 1));
+		rule_add_port(&policy->rules[BH_INGRESS][0], IPPROTO_TCP, (uint16_t)(2 * i + 1),
+			      (uint16_t)(2 * i + 1));
 	}
 	ask(end_of(web), end_of(db), IPPROTO_TCP, 80);
 	assert_int_equal(explanation.side[BH_INGRESS].clause, CLAUSE_POD_LABEL);

@@ -121,7 +121,9 @@ static int many(uint16_t tag, size_t n, struct err *err)
 
 	assert_non_null(ports);
 	for (size_t i = 0; i < n; i++)
-		ports[i] = (struct bh_port){ .first = (uint16_t)(2 * i), .last = (uint16_t)(2 * i), .proto = 6, .pad = tag };
+		ports[i] = (struct bh_port){
+			.first = (uint16_t)(2 * i), .last = (uint16_t)(2 * i), .proto = 6, .pad = tag
+		};
 	r = port_lists_get(&lists, ports, n, &list, err);
 	free(ports);
 	return r;

@@ -22,8 +22,8 @@
 
 #define ADDRS_MAX 16
 #define PORTS_MAX 16
-#define SLOTS 8
-#define CLOSED 3 /* beside enum bh_action */
+#define SLOTS	  8
+#define CLOSED	  3 /* beside enum bh_action */
 
 static uint64_t seed;
 
@@ -48,10 +48,10 @@ static void universe_init(void)
 		assert_int_equal(addr_parse(rand_addrs[i], &addrs[i]), 0);
 }
 
-#define EACH_CONNECTION(slot, d, a, q)                             \
-	for (uint32_t slot = 0; slot < SLOTS; slot++)              \
-		for (int d = 0; d < 2; d++)                        \
-			for (size_t a = 0; a < rand_n_addrs; a++)  \
+#define EACH_CONNECTION(slot, d, a, q)                                                                       \
+	for (uint32_t slot = 0; slot < SLOTS; slot++)                                                        \
+		for (int d = 0; d < 2; d++)                                                                  \
+			for (size_t a = 0; a < rand_n_addrs; a++)                                            \
 				for (size_t q = 0; q < rand_n_ports; q++)
 
 static uint8_t bit_of(int verdict)
@@ -68,8 +68,8 @@ static void kernel_matrix(const struct simkernel *kernel, struct matrix *ret)
 
 static void say_where(const char *what, uint32_t slot, int d, size_t a, size_t q)
 {
-	print_error("%s: seed %llu, slot %u, %s, %s, protocol %u port %u\n", what, (unsigned long long)seed, slot,
-		    d == BH_INGRESS ? "ingress" : "egress", rand_addrs[a], rand_ports[q].proto,
+	print_error("%s: seed %llu, slot %u, %s, %s, protocol %u port %u\n", what, (unsigned long long)seed,
+		    slot, d == BH_INGRESS ? "ingress" : "egress", rand_addrs[a], rand_ports[q].proto,
 		    rand_ports[q].port);
 }
 
@@ -184,8 +184,8 @@ static void connection_check(const struct randworld *rw, const struct tables *ta
 	struct explain_query query;
 	int want;
 
-	assert_int_equal(got, tables_verdict(tables, endpoint->slot, direction, &addrs[a], rand_ports[q].proto,
-					     rand_ports[q].port));
+	assert_int_equal(got, tables_verdict(tables, endpoint->slot, direction, &addrs[a],
+					     rand_ports[q].proto, rand_ports[q].port));
 	if (!own) {
 		assert_int_equal(got, -ENOENT);
 		return;
@@ -207,7 +207,8 @@ static void connection_check(const struct randworld *rw, const struct tables *ta
 	explanation_done(&explanation);
 }
 
-static void world_check(const struct randworld *rw, const struct tables *tables, const struct simkernel *kernel)
+static void world_check(const struct randworld *rw, const struct tables *tables,
+			const struct simkernel *kernel)
 {
 	for (size_t e = 0; e < rw->n_endpoints; e++) {
 		for (int d = 0; d < 2; d++) {
@@ -314,8 +315,8 @@ static int in_flight_verdict(const struct in_flight *f, const struct simkernel *
 			     size_t a, size_t q)
 {
 	uint32_t class = f->stage > 1 ? f->class[a] : simkernel_class(kernel, &addrs[a]);
-	struct bh_verdict row = f->stage > 2 ? f->row[slot][d][a] :
-					       simkernel_row(kernel, f->subject[slot][d], class);
+	struct bh_verdict row =
+		f->stage > 2 ? f->row[slot][d][a] : simkernel_row(kernel, f->subject[slot][d], class);
 
 	if (f->subject[slot][d] == 0)
 		return BH_ALLOW;

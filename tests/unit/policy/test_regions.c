@@ -154,7 +154,8 @@ static void equal_questions_are_one_matcher(void **state)
 	selector_add(&two.pods, "app", SELECTOR_IN, "b,a,b");
 	selector_add(&two.pods, "app", SELECTOR_IN, "a,b");
 	assert_ptr_equal(matcher_of_peer(&matchers, "ns", &one), matcher_of_peer(&matchers, "ns", &two));
-	assert_ptr_not_equal(matcher_of_peer(&matchers, "ns", &one), matcher_of_peer(&matchers, "other", &one));
+	assert_ptr_not_equal(matcher_of_peer(&matchers, "ns", &one),
+			     matcher_of_peer(&matchers, "other", &one));
 	/* with a namespaceSelector the policy's namespace does not matter (R8) */
 	one.namespaces.has = two.namespaces.has = true;
 	assert_ptr_equal(matcher_of_peer(&matchers, "ns", &one), matcher_of_peer(&matchers, "other", &two));

@@ -268,10 +268,12 @@ static void rows_that_point_outside_the_ports_deny_after_a_restart(void **state)
 	start();
 	apply();
 	for (size_t i = 0; i < kernel->n_verdicts; i++)
-		kernel->verdicts[i].verdict = (struct bh_verdict){ .first = BH_PORTS_MAX - 1, .count = 9, .rest = BH_ALLOW };
+		kernel->verdicts[i].verdict =
+			(struct bh_verdict){ .first = BH_PORTS_MAX - 1, .count = 9, .rest = BH_ALLOW };
 	snapshot = simkernel_snapshot(kernel);
 	assert_int_equal(tables_adopt(tables, &snapshot, &err), 0);
-	assert_int_equal(tables_verdict(tables, 1, BH_INGRESS, &web[0]->addrs[0], IPPROTO_TCP, 5432), BH_DENY);
+	assert_int_equal(tables_verdict(tables, 1, BH_INGRESS, &web[0]->addrs[0], IPPROTO_TCP, 5432),
+			 BH_DENY);
 	stop();
 }
 
