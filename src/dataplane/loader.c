@@ -329,3 +329,18 @@ int loader_unpin_all(const char *root, struct err *err)
 	rmdir(root);
 	return 0;
 }
+
+int loader_prog_info(const char *root, const char *prog, struct loader_prog_info *ret_info, struct err *err)
+{
+	auto_close int fd = pin_open_prog(root, prog, err);
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return err_set(err, errno, "asking the program %s: %s", prog, strerror(errno));
+	ret_info->insns = info.xlated_prog_len / 8;
+	ret_info->insns_verified = info.verified_insns;
+	return 0;
+}

@@ -25,7 +25,12 @@ int loader_run(const char *root, const struct bh_config *config, struct err *err
  * uninstall and tests. */
 int loader_unpin_all(const char *root, struct err *err);
 
-/* Pure check used by tests and status: verified instruction counts. */
-struct loader_prog_info { char name[16]; unsigned int insns_xlated, insns_verified; };
+/* How large a pinned program is, and how much of it the verifier looked at: what a
+ * newer kernel must still accept (its limit is a million). */
+struct loader_prog_info {
+	unsigned int insns;
+	unsigned int insns_verified;
+};
+int loader_prog_info(const char *root, const char *prog, struct loader_prog_info *ret_info, struct err *err);
 
 #endif

@@ -283,6 +283,22 @@ static void this_kernel_has_all_that_is_needed(void **state)
 		fail_msg("%s", err.msg);
 }
 
+/* Half of what a kernel accepts: room for a verifier that is less clever. */
+static void programs_stay_within_the_verifiers_budget(void **state)
+{
+	static const char *const progs[] = { BH_PROG_FROM_POD, BH_PROG_TO_POD, BH_PROG_SWEEP };
+	struct loader_prog_info info;
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(loader_prog_info(KERN_ROOT, progs[i], &info, &err), 0);
+		print_message("# %s: %u instructions, %u verified\n", progs[i], info.insns, info.insns_verified);
+		assert_in_range(info.insns_verified, 1, 500000);
+	}
+	assert_int_equal(loader_prog_info(KERN_ROOT, "bh_nothing", &info, &err), -ENOENT);
+}
+
 static void slots_are_claimed_probed_and_freed(void **state)
 {
 	struct bh_endpoint row = { .flags = BH_EP_OPEN | BH_EP_ROUTED }, got;
@@ -416,6 +432,7 @@ int main(void)
 		cmocka_unit_test(layout_of_another_version_is_refused_in_words),
 		cmocka_unit_test(map_of_another_shape_is_refused_in_words),
 		cmocka_unit_test(tables_that_were_never_made_are_said_to_be_missing),
+		cmocka_unit_test(programs_stay_within_the_verifiers_budget),
 		cmocka_unit_test(slots_are_claimed_probed_and_freed),
 		cmocka_unit_test(released_addresses_are_nobodys),
 		cmocka_unit_test(write_for_another_interface_is_refused),

@@ -168,6 +168,8 @@ static void errors_with_a_forged_quote_drop(void **state)
 	lie = q; /* outer destination is not the inner source */
 	memcpy(lie.data + lie.l3 + 12, b.v4.b + 12, 4);
 	assert_true(error_gives(&lie, 28, &world, 3, 3, BH_ICMP_ERROR));
+	lie = error_about(&q, 28, &world, &b.v4, 3, 3); /* the same from the other side */
+	assert_true(kern_to_gives(kern, &a, kern->uplink, &lie, BH_ICMP_ERROR));
 	assert_true(error_gives(&q, 27, &world, 3, 3, BH_ICMP_ERROR)); /* 7 bytes of the header */
 	assert_true(error_gives(&q, 19, &world, 3, 3, BH_ICMP_ERROR));
 	assert_true(error_gives(&q, 0, &world, 3, 3, BH_ICMP_ERROR));
@@ -193,9 +195,14 @@ static void errors_about_another_pods_flow_drop(void **state)
 
 	(void)state;
 	assert_true(kern_to_gives(kern, &a, kern->uplink, &f, BH_ICMP_ERROR));
+	/* Whose flow it is decides, not only under which revision it was judged. */
+	kern->config.flags |= BH_CONFIG_KEEP_FLOWS;
+	kern_configure(kern);
 	f = error_about(&q, 28, &world, &b.v4, 3, 3);
 	assert_true(kern_to_gives(kern, &a, kern->uplink, &f, BH_ICMP_ERROR));
 	assert_true(kern_to_gives(kern, &b, kern->uplink, &f, BH_PASS));
+	kern->config.flags &= ~(uint32_t)BH_CONFIG_KEEP_FLOWS;
+	kern_configure(kern);
 }
 
 static void pods_errors_quote_what_came_to_them(void **state)
