@@ -40,7 +40,7 @@ for type in ptp bridge; do
 		if [ $version != 0.3.1 ]; then
 			cni CHECK pod /run/netns/pod eth0 < <(ours_conf $version "$prev")
 			is "CHECK behind $type is content ($version)" "$status$out" 0
-			rm "$pin_root/links/$ifindex-from"
+			hook_remove "$host"
 			cni CHECK pod /run/netns/pod eth0 < <(ours_conf $version "$prev")
 			is "CHECK behind $type misses a program ($version)" "$(cni_code)" 113
 		fi

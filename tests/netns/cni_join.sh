@@ -105,7 +105,7 @@ sed -i "s/$slot,/\"slot\":999,/" "$run_dir/attachments/dual:eth0.json"
 is 'CHECK sees an endpoint row that is not the one of ADD' "$(check_code)" 114
 sed -i "s/\"slot\":999,/$slot,/" "$run_dir/attachments/dual:eth0.json"
 is 'CHECK is content for the third time' "$(check_code)" ''
-rm "$pin_root/links/"*-to
+hook_remove "$host"
 is 'CHECK misses a program' "$(check_code)" 113
 cni CHECK dual /run/netns/dual eth0 < <(net_conf)
 is 'CHECK without prevResult is refused' "$(cni_code)" 7
@@ -202,6 +202,23 @@ cni DEL own /proc/self/ns/net eth7 < <(net_conf)
 is 'DEL there succeeds' "$status" 0
 is 'nothing is left there' "$(inventory)" "$start"
 
+# --- no path before policy (R18): what there is while the daemon has not answered
+netns_new waiting >/dev/null
+double_mode hang
+(add waiting ',"daemonTimeout":3') &
+wait_for 2 grep -q waiting "$run_dir/requests"
+host=$(ip -o link | grep -oE 'bh[0-9a-f]{13}' | head -n 1)
+like 'the host side is down while the daemon thinks' "$(ip link show "$host")" 'state DOWN'
+is 'it is not administratively up either' "$(ip -o link show "$host" | grep -c '[<,]UP[,>]')" 0
+is 'its row is closed' "$("$BUILD/daemon-double" rows "$pin_root" | sed 's/.*flags=//')" 2
+is 'its programs are attached' "$(hooks_of "$host")" 2
+is 'the node has no route to the pod' "$(ip route show dev "$host")" ''
+check 'the pod cannot reach its gateway' sh -c '! nsenter --net=/run/netns/waiting ping -c1 -W1 10.244.1.1'
+wait $!
+double_mode ok
+ip netns del waiting
+is 'and when it never answers nothing is left' "$(inventory)" "$start"
+
 # --- readiness
 status_code() { cni STATUS '' '' '' < <(net_version=1.1.0 net_conf "${1:-}"); echo "$status $(cni_code)"; }
 is 'STATUS is content' "$(status_code)" '0 '
@@ -215,8 +232,14 @@ add witness
 is 'STATUS says 51 when pods run without their tables' "$(status_code ',"pinRoot":"/sys/fs/bpf/elsewhere"')" '1 51'
 del witness
 is 'STATUS says 50 without the IPAM plugin' "$(cni_path=/nonexistent status_code)" '1 50'
+add witness
 kill "$daemon_pid"
 wait "$daemon_pid" 2>/dev/null
 is 'STATUS says 50 without a daemon' "$(status_code)" '1 50'
+del witness
+is 'DEL needs no daemon' "$status$out" 0
+rm -f "$run_dir/bulkhead.sock"
+ip netns del witness
+is 'nothing is left without a daemon' "$(inventory)" "$(printf '%s' "$start" | grep -v bulkhead.sock)"
 is 'VERSION lists what is supported' "$(CNI_COMMAND=VERSION "$BUILD/bulkhead" </dev/null)" \
 	'{"cniVersion":"1.1.0","supportedVersions":["0.3.1","0.4.0","1.0.0","1.1.0"]}'

@@ -21,6 +21,7 @@
 #   tests       check NAME COMMAND..., is NAME GOT WANT, like NAME TEXT PATTERN: one TAP
 #               line each; the plan and the exit code follow at the end
 #   ctl ...     bulkheadctl; ctl_counts: packets passed and dropped, from the metrics
+#   hooks_of, hook_remove HOST-INTERFACE: TCX links or clsact filters
 #   inventory   everything a pod may leave behind, as text: compare before and after
 #   $scratch    a folder that goes with the script; $manifests another one in it
 
@@ -260,6 +261,22 @@ metrics() {
 ctl_counts() {
 	metrics | awk '/^bulkhead_packets_total/ { if (/reason="pass"/) passed += $NF; else dropped += $NF }
 		END { printf "%d packets passed, %d dropped\n", passed, dropped }'
+}
+
+# --- hooks, in whichever form this kernel has them
+hooks_of() { # interface of the host: how many programs of ours, 0 to 2
+	local ifindex pins filters
+	ifindex=$(ip -o link show "$1" | cut -d: -f1)
+	pins=$(find "$pin_root/links" -name "$ifindex-*" 2>/dev/null | wc -l)
+	filters=$({
+		tc filter show dev "$1" ingress
+		tc filter show dev "$1" egress
+	} 2>/dev/null | grep -c 'handle .* bh_')
+	echo $((pins + filters))
+}
+hook_remove() { # interface of the host: its to_pod program goes
+	rm -f "$pin_root/links/$(ip -o link show "$1" | cut -d: -f1)-to"
+	tc filter del dev "$1" egress 2>/dev/null || true
 }
 
 # --- what could be left behind
