@@ -13,7 +13,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-dev \
 	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev pkg-config
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
-	jq procps strace
+	iputils-ping jq procps strace
 
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -94,10 +94,14 @@ ROOMS_cli := cli kube report policy base
 define unit
 UNIT_$(1) := $$(patsubst %.c,$(O)/%,$$(wildcard tests/unit/$(1)/test_*.c))
 $$(UNIT_$(1)): $(O)/%: $(O)/%.o $(O)/libtest.a $$(call libs,$$(ROOMS_$(1)))
-	$$(call say,LD,$$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka openssl $(LIBS)) -pthread -lm
+	$$(call say,LD,$$@)$(CC) $(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(shell $(PKG_CONFIG) --libs cmocka openssl $(LIBS)) -pthread -lm
 UNITS += $$(UNIT_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
+
+# Allocations that fail on purpose.
+$(O)/tests/unit/policy/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=reallocarray,--wrap=asprintf
 
 # What tests share: builders, the oracle, the packet writer.
 $(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
