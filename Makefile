@@ -13,7 +13,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-dev \
 	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev pkg-config
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
-	iputils-ping jq procps strace
+	curl iputils-ping jq procps strace
 
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \

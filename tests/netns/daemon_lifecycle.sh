@@ -12,23 +12,13 @@ does() { # name command...: as check, but in this shell, so that what it sets st
 }
 
 api() { # method path [body]: the reply's status code, a space, its body
-	python3 - "$run_dir/bulkhead.sock" "$@" <<'END'
-import socket, sys
-path, method, target = sys.argv[1:4]
-body = (sys.argv[4] if len(sys.argv) > 4 else "").encode()
-s = socket.socket(socket.AF_UNIX)
-s.settimeout(20)
-s.connect(path)
-s.sendall(b"%s %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (method.encode(), target.encode(), len(body)) + body)
-reply = b""
-while True:
-    part = s.recv(65536)
-    if not part:
-        break
-    reply += part
-head, _, rest = reply.partition(b"\r\n\r\n")
-print(head.split()[1].decode(), rest.decode().strip())
-END
+	curl -s -0 -m 20 --unix-socket "$run_dir/bulkhead.sock" -X "$1" --data-binary @- -H 'Expect:' \
+		-w '\n%{http_code}' "http://node$2" <<<"${3:-}" 2>/dev/null |
+		{
+			local body
+			body=$(cat)
+			printf '%s %s\n' "${body##*$'\n'}" "$(printf '%s' "${body%$'\n'*}" | tr -d '\n')"
+		}
 }
 api_is() { [ "$(api "$1" "$2" "${4:-}" | cut -d' ' -f1)" = "$3" ]; }
 metric() { metrics | awk -v name="$1" '$1 == name { print $2 }'; }
@@ -106,15 +96,7 @@ check 'explain of a bad port is 400' api_is GET '/v1/explain?from=shop/web&to=sh
 like 'policies carry a revision' "$(api GET /v1/policies)" '"name":"db".*"revision":[0-9]+'
 like 'drops are remembered with both names' "$(api GET /v1/drops)" 'shop/job-1.*shop/db'
 follow() { # prints drops as they come, until it is killed
-	exec python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
-s.sendall(b"GET /v1/drops?follow=1&limit=0 HTTP/1.0\r\n\r\n")
-for line in s.makefile("rb"):
-    sys.stdout.write(line.decode())
-    sys.stdout.flush()
-' "$run_dir/bulkhead.sock"
+	exec curl -s -N -i -0 --unix-socket "$run_dir/bulkhead.sock" 'http://node/v1/drops?follow=1&limit=0'
 }
 follow >"$scratch/followed" &
 follower=$!
