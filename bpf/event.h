@@ -51,8 +51,8 @@ static __always_inline bool is_chatter(const struct pass *pass, __u8 reason)
 	return reason == BH_DST_MAC && (pass->pkt.bits & PKT_GROUP_MAC);
 }
 
-static __always_inline void event_report(struct __sk_buff *skb, const struct pass *pass, const struct end *end,
-					 __u8 reason)
+static __always_inline void event_report(struct __sk_buff *skb, const struct pass *pass,
+					 const struct end *end, __u8 reason)
 {
 	__u32 slot = end->slot;
 	struct bh_usage *usage = bpf_map_lookup_elem(&bh_usage, &slot);

@@ -183,7 +183,8 @@ static __always_inline void flow_end_fill(struct bh_flow_end *stamp, const struc
 	stamp->revision = end->row ? end->revision : 0;
 }
 
-static __always_inline void flow_fill(struct bh_flow *flow, const struct pass *pass, bool src_is_hi, __u8 state)
+static __always_inline void flow_fill(struct bh_flow *flow, const struct pass *pass, bool src_is_hi,
+				      __u8 state)
 {
 	bool own_is_hi = src_is_hi == (pass->direction == BH_EGRESS);
 
@@ -214,7 +215,8 @@ static __always_inline int flow_may_open(const struct packet *pkt)
 
 /* Takes over a record of this key: expired, or another interface's leftover, or
  * a connection opened anew. */
-static __always_inline int flow_renew(struct pass *pass, const struct flow_view *view, __u8 state, __u64 expires)
+static __always_inline int flow_renew(struct pass *pass, const struct flow_view *view, __u8 state,
+				      __u64 expires)
 {
 	struct bh_flow *flow = view->flow;
 	__u32 owner = flow->owner, owner_ifindex = flow->owner_ifindex;
@@ -260,8 +262,8 @@ static __always_inline int flow_insert(struct pass *pass, const struct bh_flow_k
 
 /* `reversed`: the packet's receiver counts as the opener. `extra`: further
  * state bits. */
-static __always_inline int flow_open(struct pass *pass, const struct bh_flow_key *key, const struct flow_view *view,
-				     bool reversed, __u8 extra)
+static __always_inline int flow_open(struct pass *pass, const struct bh_flow_key *key,
+				     const struct flow_view *view, bool reversed, __u8 extra)
 {
 	__u8 state = view->src_is_hi != reversed ? BH_FLOW_OPENER_HI : 0;
 	__u64 expires;

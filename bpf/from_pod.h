@@ -32,8 +32,8 @@ static __always_inline void from_pod_find_far(struct pass *pass)
 
 /* A connection opened: judged for both ends that are here, then recorded. `known`:
  * a live record is there, opened anew by a SYN (S3). */
-static __always_inline int from_pod_open(struct pass *pass, const struct bh_flow_key *key, struct flow_view *view,
-					 bool known)
+static __always_inline int from_pod_open(struct pass *pass, const struct bh_flow_key *key,
+					 struct flow_view *view, bool known)
 {
 	struct end none = { 0 };
 	int r;
@@ -65,8 +65,8 @@ static __always_inline int from_pod_flow(struct pass *pass)
 
 	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
 	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
-	known = view.flow && flow_is_live(view.flow, pass->now) &&
-		end_is_own(pass, flow_src(&view)) && far_resolve(pass, flow_dst(&view));
+	known = view.flow && flow_is_live(view.flow, pass->now) && end_is_own(pass, flow_src(&view)) &&
+		far_resolve(pass, flow_dst(&view));
 	if (likely(known && !(pass->pkt.bits & PKT_SYN))) {
 		if (pass->far.row && !endpoint_is_open(pass->far.row))
 			return far_closed(pass);

@@ -82,7 +82,8 @@ static __always_inline int ip_parse(struct __sk_buff *skb, struct pass *pass)
 		r = parse_ipv6(skb, &pass->pkt, flags & BH_CONFIG_ALLOW_EXT_HEADERS);
 	if (r < 0)
 		return r;
-	if (unlikely(pass->pkt.bits & (PKT_FRAG_FIRST | PKT_FRAG_LATER)) && (flags & BH_CONFIG_DROP_FRAGMENTS))
+	if (unlikely(pass->pkt.bits & (PKT_FRAG_FIRST | PKT_FRAG_LATER)) &&
+	    (flags & BH_CONFIG_DROP_FRAGMENTS))
 		return -BH_FRAG_OFF;
 	return 0;
 }
@@ -128,7 +129,8 @@ static __always_inline bool far_resolve(struct pass *pass, const struct bh_flow_
  * Attached to a pod that already talked: connections whose opening nobody saw
  * pass if policy allows them in either direction (ARCHITECTURE "Flows").
  */
-static __always_inline int flow_adopt(struct pass *pass, const struct bh_flow_key *key, const struct flow_view *view)
+static __always_inline int flow_adopt(struct pass *pass, const struct bh_flow_key *key,
+				      const struct flow_view *view)
 {
 	struct end none = { 0 };
 	bool reversed = false;

@@ -10,7 +10,7 @@
 #include "bpf/flow.h"
 
 enum icmp_kind {
-	ICMP_KIND_NONE,	 /* not ICMP */
+	ICMP_KIND_NONE, /* not ICMP */
 	ICMP_KIND_ECHO_REQUEST,
 	ICMP_KIND_ECHO_REPLY,
 	ICMP_KIND_ERROR,
@@ -29,8 +29,8 @@ static __always_inline enum icmp_kind icmp4_kind(__u8 type)
 	case 11:
 	case 12:
 		return ICMP_KIND_ERROR;
-	case 4: /* source quench */
-	case 5: /* redirect */
+	case 4:		/* source quench */
+	case 5:		/* redirect */
 	case 13 ... 18: /* timestamp, information, mask */
 		return ICMP_KIND_NEVER;
 	default:

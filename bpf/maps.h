@@ -9,6 +9,8 @@
 
 #include "bpf/base.h"
 
+#define FRAGS_MAX (BH_ENDPOINTS_MAX * BH_FRAG_WAYS)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -82,7 +84,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, BH_ENDPOINTS_MAX * BH_FRAG_WAYS);
+	__uint(max_entries, FRAGS_MAX);
 	__type(key, __u32);
 	__type(value, struct bh_frag);
 } bh_frags SEC(".maps");

@@ -6,8 +6,8 @@
 #include "bpf/pass.h"
 
 #define ARP_ETHERNET 1
-#define ARP_REQUEST 1
-#define ARP_REPLY 2
+#define ARP_REQUEST  1
+#define ARP_REPLY    2
 
 struct arp_ipv4 {
 	__be16 htype;
@@ -40,13 +40,13 @@ static __always_inline int arp_check(struct __sk_buff *skb, const struct pass *p
 }
 
 #define ND_ROUTER_SOLICIT 133
-#define ND_ROUTER_ADVERT 134
-#define ND_SOLICIT 135
-#define ND_ADVERT 136
-#define ND_REDIRECT 137
+#define ND_ROUTER_ADVERT  134
+#define ND_SOLICIT	  135
+#define ND_ADVERT	  136
+#define ND_REDIRECT	  137
 #define ND_OPT_SOURCE_MAC 1
 #define ND_OPT_TARGET_MAC 2
-#define ND_OPTIONS_MAX 4
+#define ND_OPTIONS_MAX	  4
 
 struct nd_message {
 	__u8 type;
@@ -58,8 +58,9 @@ struct nd_message {
 
 static __always_inline bool packet_is_nd(const struct packet *pkt)
 {
-	return pkt->proto == IPPROTO_ICMPV6 && pkt->ethertype == ETH_P_IPV6 && !(pkt->bits & PKT_FRAG_LATER) &&
-	       pkt->icmp_type >= ND_ROUTER_SOLICIT && pkt->icmp_type <= ND_REDIRECT;
+	return pkt->proto == IPPROTO_ICMPV6 && pkt->ethertype == ETH_P_IPV6 &&
+	       !(pkt->bits & PKT_FRAG_LATER) && pkt->icmp_type >= ND_ROUTER_SOLICIT &&
+	       pkt->icmp_type <= ND_REDIRECT;
 }
 
 /* What holds in both directions: no routers among pods, no hop in between, no
@@ -74,7 +75,8 @@ static __always_inline int nd_check_shape(const struct packet *pkt)
 }
 
 /* Link-layer options name our own MAC; without_source: none may stand there. */
-static __always_inline int nd_check_options(struct __sk_buff *skb, const struct pass *pass, bool without_source)
+static __always_inline int nd_check_options(struct __sk_buff *skb, const struct pass *pass,
+					    bool without_source)
 {
 	__u32 off = pass->pkt.l4 + sizeof(struct nd_message);
 	__u32 end = pass->pkt.l4 + pass->pkt.l4_len;

@@ -49,7 +49,7 @@ struct packet {
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
-#define L3_OFF ETH_HLEN
+#define L3_OFF	   ETH_HLEN
 #define IP4_L4_OFF (L3_OFF + 20)
 #define IP6_L4_OFF (L3_OFF + 40)
 
@@ -71,7 +71,7 @@ static __always_inline const void *frame_copy(struct __sk_buff *skb, __u32 off, 
 }
 
 /* `in_place` is a constant: true where `off` is one. */
-#define header_at(skb, off, buf, in_place) \
+#define header_at(skb, off, buf, in_place)                                                                   \
 	((in_place) ? frame_at(skb, off, &(buf), sizeof(buf)) : frame_copy(skb, off, &(buf), sizeof(buf)))
 
 static __always_inline int short_of(const struct packet *pkt)
@@ -156,9 +156,9 @@ struct icmp_head {
 };
 
 #define ICMP4_ECHO_REQUEST 8
-#define ICMP4_ECHO_REPLY 0
+#define ICMP4_ECHO_REPLY   0
 #define ICMP6_ECHO_REQUEST 128
-#define ICMP6_ECHO_REPLY 129
+#define ICMP6_ECHO_REPLY   129
 
 static __always_inline bool icmp_is_request(const struct packet *pkt)
 {

@@ -9,10 +9,10 @@
 
 #include "bpf/parse.h"
 
-#define EXT_HEADERS_MAX 6
+#define EXT_HEADERS_MAX	 6
 #define NEXTHDR_MOBILITY 135
-#define NEXTHDR_HIP 139
-#define NEXTHDR_SHIM6 140
+#define NEXTHDR_HIP	 139
+#define NEXTHDR_SHIM6	 140
 
 struct frag_hdr {
 	__u8 nexthdr;
@@ -57,7 +57,8 @@ static __always_inline int ext_fragment(struct __sk_buff *skb, struct packet *pk
 
 	if (walk->fragment_seen)
 		return -BH_EXT_HEADER;
-	if (walk->off + sizeof(frag) > walk->end || bpf_skb_load_bytes(skb, walk->off, &frag, sizeof(frag)) < 0)
+	if (walk->off + sizeof(frag) > walk->end ||
+	    bpf_skb_load_bytes(skb, walk->off, &frag, sizeof(frag)) < 0)
 		return -BH_SHORT;
 	walk->fragment_seen = true;
 	walk->off += sizeof(frag);

@@ -25,9 +25,9 @@ struct pass {
 	bool receiver_is_node;
 
 	/* What policy said, for the event. */
-	bool far_decided;    /* the rule is far's, not own's */
-	bool far_dropped;    /* own let it pass, far's counter takes the drop */
-	bool reversed;	     /* the packet goes against the direction judged */
+	bool far_decided; /* the rule is far's, not own's */
+	bool far_dropped; /* own let it pass, far's counter takes the drop */
+	bool reversed;	  /* the packet goes against the direction judged */
 	bool audited;
 	__u8 rule_direction; /* of the end that decided */
 };

@@ -12,7 +12,8 @@
 
 static __always_inline bool port_is_dhcp(__be16 port)
 {
-	return port == bpf_htons(67) || port == bpf_htons(68) || port == bpf_htons(546) || port == bpf_htons(547);
+	return port == bpf_htons(67) || port == bpf_htons(68) || port == bpf_htons(546) ||
+	       port == bpf_htons(547);
 }
 
 /* Both words of the row at once, so that the two directions belong together. */

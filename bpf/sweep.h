@@ -40,7 +40,8 @@ static __always_inline void sweep_orphan(struct bh_flow *flow, const struct swee
 		__sync_val_compare_and_swap(&flow->expires, expires, sweep->now);
 }
 
-static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh_flow *flow, struct sweep *sweep)
+static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh_flow *flow,
+			 struct sweep *sweep)
 {
 	__u64 expires = READ_ONCE(flow->expires);
 	__u32 owner, owner_ifindex;

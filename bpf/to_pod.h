@@ -32,8 +32,8 @@ static __always_inline const struct bh_endpoint *local_sender(const struct pass 
 
 /* The far end stays empty: replies go back through the stack, which may have
  * translated this packet's destination on its way. */
-static __always_inline int to_pod_open(struct pass *pass, const struct bh_flow_key *key, struct flow_view *view,
-				       bool known)
+static __always_inline int to_pod_open(struct pass *pass, const struct bh_flow_key *key,
+				       struct flow_view *view, bool known)
 {
 	struct end none = { 0 };
 	int r;
@@ -54,8 +54,8 @@ static __always_inline int to_pod_open(struct pass *pass, const struct bh_flow_k
 
 /* Always passes; a record is made so that the answer does. Any segment but a
  * reset makes one: the node's connections may outlive an idle record. */
-static __always_inline int to_pod_trusted(struct pass *pass, const struct bh_flow_key *key, struct flow_view *view,
-					  bool known)
+static __always_inline int to_pod_trusted(struct pass *pass, const struct bh_flow_key *key,
+					  struct flow_view *view, bool known)
 {
 	struct end none = { 0 };
 	const struct packet *pkt = &pass->pkt;
@@ -95,8 +95,8 @@ static __always_inline int to_pod_flow(struct pass *pass)
 
 	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
 	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
-	known = view.flow && flow_is_live(view.flow, pass->now) &&
-		end_is_own(pass, flow_dst(&view)) && far_resolve(pass, flow_src(&view));
+	known = view.flow && flow_is_live(view.flow, pass->now) && end_is_own(pass, flow_dst(&view)) &&
+		far_resolve(pass, flow_src(&view));
 	if (is_trusted(pass))
 		return to_pod_trusted(pass, &key, &view, known);
 	/* A forwarded packet that wears the node's address is not the node (S17). */

@@ -7,8 +7,8 @@
 #include "bpf/peer.h"
 
 enum question_bits {
-	ASK_MULTICAST = 1 << 0,	  /* to a group: an ipBlock must list the peer (S13) */
-	ASK_DHCP = 1 << 1,	  /* a rule must name the port (L11) */
+	ASK_MULTICAST = 1 << 0,	    /* to a group: an ipBlock must list the peer (S13) */
+	ASK_DHCP = 1 << 1,	    /* a rule must name the port (L11) */
 	ASK_ENCAP_ALLOWED = 1 << 2, /* BH_CONFIG_ALLOW_ENCAP */
 };
 

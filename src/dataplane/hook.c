@@ -30,8 +30,8 @@ static bool tcx_missing(int r)
 	return r == -EINVAL || r == -EOPNOTSUPP || r == -ENOTSUP;
 }
 
-static int side_attach(const char *root, uint32_t ifindex, const struct hook_side *side, enum hook_kind *ret_kind,
-		       struct err *err)
+static int side_attach(const char *root, uint32_t ifindex, const struct hook_side *side,
+		       enum hook_kind *ret_kind, struct err *err)
 {
 	auto_close int prog = pin_open_prog(root, side->prog, err);
 	int r;
@@ -97,10 +97,11 @@ static int side_check(const char *root, uint32_t ifindex, const struct hook_side
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "%s is not attached to interface %u", side->prog, ifindex);
 	if (r < 0)
-		return err_set(err, -r, "asking for %s on interface %u: %s", side->prog, ifindex, strerror(-r));
+		return err_set(err, -r, "asking for %s on interface %u: %s", side->prog, ifindex,
+			       strerror(-r));
 	if (found != wanted)
-		return err_set(err, EPROTO, "interface %u runs program %u, not the pinned %s (%u)", ifindex, found,
-			       side->prog, wanted);
+		return err_set(err, EPROTO, "interface %u runs program %u, not the pinned %s (%u)", ifindex,
+			       found, side->prog, wanted);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "dataplane/hook_room.h"
 
-#define CLSACT_HANDLE 0xbd
+#define CLSACT_HANDLE	0xbd
 #define CLSACT_PRIORITY 1 /* before everyone else's filters */
 
 static bool is_gone(int r)

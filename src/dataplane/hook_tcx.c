@@ -60,7 +60,8 @@ int tcx_attach(const char *root, uint32_t ifindex, const struct hook_side *side,
 	if (r != -ENOENT)
 		return r;
 
-	auto_close int fd = bpf_link_create(prog, (int)ifindex, (enum bpf_attach_type)side->attach_type, &opts);
+	auto_close int fd =
+		bpf_link_create(prog, (int)ifindex, (enum bpf_attach_type)side->attach_type, &opts);
 
 	if (fd < 0)
 		return err_set(err, -fd, "TCX link: %s", strerror(-fd));

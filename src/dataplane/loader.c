@@ -76,12 +76,13 @@ static int map_compare(struct bpf_map *map, int fd, const char *path, struct err
 	if (info.type != (__u32)bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
 	    info.value_size != bpf_map__value_size(map) || info.max_entries != bpf_map__max_entries(map) ||
 	    info.map_flags != bpf_map__map_flags(map))
-		return err_set(err, EPROTO,
-			       "the map %s has another layout (type %u, key %u, value %u, %u entries, flags %#x) "
-			       "than this program needs (%u, %u, %u, %u, %#x)",
-			       path, info.type, info.key_size, info.value_size, info.max_entries, info.map_flags,
-			       (__u32)bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
-			       bpf_map__max_entries(map), bpf_map__map_flags(map));
+		return err_set(
+			err, EPROTO,
+			"the map %s has another layout (type %u, key %u, value %u, %u entries, flags %#x) "
+			"than this program needs (%u, %u, %u, %u, %#x)",
+			path, info.type, info.key_size, info.value_size, info.max_entries, info.map_flags,
+			(__u32)bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+			bpf_map__max_entries(map), bpf_map__map_flags(map));
 	return 0;
 }
 
@@ -129,8 +130,8 @@ static int config_write(struct bpf_object *object, const struct bh_config *confi
 	if (bpf_map_lookup_elem(fd, &zero, &old) < 0)
 		return err_set(err, errno, "reading %s: %s", BH_MAP_CONFIG, strerror(errno));
 	if (old.abi != 0 && old.abi != BH_ABI)
-		return err_set(err, EPROTO, "the pinned tables have layout %u, this program needs %u", old.abi,
-			       BH_ABI);
+		return err_set(err, EPROTO, "the pinned tables have layout %u, this program needs %u",
+			       old.abi, BH_ABI);
 	if (bpf_map_update_elem(fd, &zero, config, BPF_ANY) < 0)
 		return err_set(err, errno, "writing %s: %s", BH_MAP_CONFIG, strerror(errno));
 	return 0;
@@ -141,7 +142,7 @@ static int object_load(const char *root, struct bpf_object *object, struct err *
 	struct bpf_map *map;
 	int r;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map (map, object) {
 		r = map_reuse(map, root, err);
 		if (r < 0)
 			return r;
@@ -149,7 +150,7 @@ static int object_load(const char *root, struct bpf_object *object, struct err *
 	r = bpf_object__load(object);
 	if (r < 0)
 		return err_set(err, -r, "loading the programs: %s", strerror(-r));
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map (map, object) {
 		r = map_pin(map, root, err);
 		if (r < 0)
 			return r;

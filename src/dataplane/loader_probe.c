@@ -17,7 +17,8 @@ static int probe_bpf(struct err *err)
 	auto_close int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bh_probe", 4, 8, 1, NULL);
 
 	if (fd == -EPERM || fd == -EACCES)
-		return err_set(err, EPERM, "no permission to use bpf(): CAP_BPF and CAP_NET_ADMIN are needed");
+		return err_set(err, EPERM,
+			       "no permission to use bpf(): CAP_BPF and CAP_NET_ADMIN are needed");
 	if (fd < 0)
 		return err_set(err, ENOTSUP, "the kernel has no bpf() maps: %s", strerror(-fd));
 	return 0;
@@ -73,13 +74,15 @@ static int probe_membarrier(struct err *err)
 	long r = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
 
 	if (r < 0 || !(r & MEMBARRIER_CMD_GLOBAL))
-		return err_set(err, ENOTSUP, "the kernel has no membarrier(GLOBAL) (CONFIG_MEMBARRIER, no nohz_full)");
+		return err_set(err, ENOTSUP,
+			       "the kernel has no membarrier(GLOBAL) (CONFIG_MEMBARRIER, no nohz_full)");
 	return 0;
 }
 
 int loader_probe(struct err *err)
 {
-	static int (*const probes[])(struct err *) = { probe_bpf, probe_maps, probe_helpers, probe_membarrier };
+	static int (*const probes[])(struct err *) = { probe_bpf, probe_maps, probe_helpers,
+						       probe_membarrier };
 
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
 		int r = probes[i](err);

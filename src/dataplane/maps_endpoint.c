@@ -24,13 +24,15 @@ static int slot_clear(struct maps *maps, uint32_t slot, struct err *err)
 		__u32 index = bh_counter_index(slot, 0, 0) + i;
 
 		if (bpf_map_update_elem(maps->fd[MAP_COUNTERS], &index, zeros, BPF_ANY) < 0)
-			return err_set(err, errno, "clearing the counters of slot %u: %s", slot, strerror(errno));
+			return err_set(err, errno, "clearing the counters of slot %u: %s", slot,
+				       strerror(errno));
 	}
 	for (__u32 i = 0; i < BH_FRAG_WAYS; i++) {
 		__u32 index = slot * BH_FRAG_WAYS + i;
 
 		if (bpf_map_update_elem(maps->fd[MAP_FRAGS], &index, &frag, BPF_ANY) < 0)
-			return err_set(err, errno, "clearing the fragments of slot %u: %s", slot, strerror(errno));
+			return err_set(err, errno, "clearing the fragments of slot %u: %s", slot,
+				       strerror(errno));
 	}
 	if (bpf_map_update_elem(maps->fd[MAP_USAGE], &slot, &usage, BPF_ANY) < 0)
 		return err_set(err, errno, "clearing the usage of slot %u: %s", slot, strerror(errno));

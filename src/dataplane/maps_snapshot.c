@@ -44,8 +44,8 @@ static int rows_read(int fd, const char *name, size_t key_size, size_t row_size,
 
 	if (r < 0) {
 		free(rows.data);
-		return r == -ENOMEM ? err_set(err, ENOMEM, "reading %s", name) :
-				      err_wrap(err, r, "reading %s", name);
+		return r == -ENOMEM ? err_set(err, ENOMEM, "reading %s", name)
+				    : err_wrap(err, r, "reading %s", name);
 	}
 	memcpy(ret_rows, &rows.data, sizeof(rows.data));
 	*ret_n = (__u32)rows.n;

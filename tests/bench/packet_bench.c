@@ -23,13 +23,13 @@
 #include "lib/kern.h"
 #include "tests/bench/baseline.h"
 
-#define ROUNDS_MAX 101
-#define TUPLES 64	    /* established flows and denied peers in one sample */
-#define REPEAT 400	    /* runs of each */
-#define NEW_FLOWS 20000	    /* connections opened in one sample */
+#define ROUNDS_MAX   101
+#define TUPLES	     64	   /* established flows and denied peers in one sample */
+#define REPEAT	     400   /* runs of each */
+#define NEW_FLOWS    20000 /* connections opened in one sample */
 #define ALLOWED_PORT 80
-#define DENIED_PORT 22
-#define CLASSES 100	    /* peers share so many classes or identities */
+#define DENIED_PORT  22
+#define CLASSES	     100 /* peers share so many classes or identities */
 
 enum contender { BULKHEAD, LRU, LPM, CONTENDERS };
 enum measure { ESTABLISHED, NEW, DENIED, MEASURES };
@@ -40,7 +40,7 @@ struct bench {
 	struct kern *kern;
 	struct kern_pod pod;
 	struct ring *ring;
-	struct ring_buffer *rings; /* the baselines' */
+	struct ring_buffer *rings;     /* the baselines' */
 	struct bpf_object *objects[3]; /* empty, lru, lpm */
 	int empty, vary, next;	       /* programs, and the array that vary goes on by */
 	int prog[CONTENDERS];
@@ -84,7 +84,8 @@ static struct frame tcp(const struct bench *bench, const struct bh_addr *dst, ui
 static uint32_t timed(const struct bench *bench, int prog, const struct frame *f, uint32_t repeat, bool drop)
 {
 	int action;
-	uint32_t ns = kern_time(bench->kern, prog, bench->pod.ifindex, bench->pod.ifindex, f, repeat, &action);
+	uint32_t ns =
+		kern_time(bench->kern, prog, bench->pod.ifindex, bench->pod.ifindex, f, repeat, &action);
 
 	if ((action == KERN_DROP) != drop) {
 		fprintf(stderr, "packet_bench: a program answered %d\n", action);
@@ -248,7 +249,9 @@ static void peers_fill(struct bench *bench, unsigned int peers)
 		put(lpm, &key, &class);
 	}
 	for (unsigned int i = 0; i < CLASSES; i++) {
-		struct base_policy key = { .identity = 256 + i, .port = htons(ALLOWED_PORT), .proto = IPPROTO_TCP };
+		struct base_policy key = { .identity = 256 + i,
+					   .port = htons(ALLOWED_PORT),
+					   .proto = IPPROTO_TCP };
 		__u32 one = 1;
 
 		put(map_of(bench->objects[2], "policy"), &key, &one);
@@ -357,7 +360,8 @@ static void print_row(const struct samples *s, enum measure what, enum contender
 	double ratio[ROUNDS_MAX];
 	struct spread ns = spread_of(s->net[what][c], rounds), times;
 
-	printf("  %-12s %-13s %7.1f  [%6.1f %6.1f]", measure_names[what], contender_names[c], ns.median, ns.q1, ns.q3);
+	printf("  %-12s %-13s %7.1f  [%6.1f %6.1f]", measure_names[what], contender_names[c], ns.median,
+	       ns.q1, ns.q3);
 	if (c != BULKHEAD) {
 		for (unsigned int i = 0; i < rounds; i++)
 			ratio[i] = s->net[what][BULKHEAD][i] / s->net[what][c][i];

@@ -223,7 +223,8 @@ static void counters_balance_exactly(void **state)
 		struct frame f;
 
 		kern_frame_from(&f, pods[me], &pods[me]->v4, random() & 3 ? &pods[!me]->v4 : &world);
-		frame_tcp(&f, (uint16_t)(random() % 64), (uint16_t)(70 + random() % 40), (uint8_t)(random() & 0x17));
+		frame_tcp(&f, (uint16_t)(random() % 64), (uint16_t)(70 + random() % 40),
+			  (uint8_t)(random() & 0x17));
 		frame_end(&f);
 		if (random() % 8 == 0)
 			f.data[12 + random() % 40] ^= 0xff;

@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #define SUBJECT 20
-#define WEB 80
-#define WEB_LIST { .first = WEB, .last = WEB, .proto = 6, .action = BH_ALLOW }
+#define WEB	80
+#define WEB_LIST                                                                                             \
+	{                                                                                                    \
+		.first = WEB, .last = WEB, .proto = 6, .action = BH_ALLOW                                    \
+	}
 
 static struct kern_pod a, b;
 static struct bh_addr world;
@@ -24,8 +27,8 @@ static struct frame tcp_from(const struct kern_pod *pod, const struct bh_addr *d
 	return f;
 }
 
-static struct frame tcp_to(const struct kern_pod *pod, const struct bh_addr *src, uint16_t sport, uint16_t dport,
-			   uint8_t flags)
+static struct frame tcp_to(const struct kern_pod *pod, const struct bh_addr *src, uint16_t sport,
+			   uint16_t dport, uint8_t flags)
 {
 	struct frame f;
 
@@ -179,8 +182,9 @@ static void reset_shortens_and_never_deletes(void **state)
 	assert_true(to(&a, &world, WEB, port, FRAME_RST, BH_PASS));
 	after = flow_of(port).expires;
 	assert_true(after < before);
-	assert_true(before - after > (uint64_t)(kern->config.tcp_established_s - kern->config.tcp_closing_s - 5) *
-					     kern->config.hz);
+	assert_true(before - after >
+		    (uint64_t)(kern->config.tcp_established_s - kern->config.tcp_closing_s - 5) *
+			    kern->config.hz);
 	assert_true(from(&a, &world, port, WEB, FRAME_ACK, BH_PASS));
 	assert_true(to(&a, &world, WEB, port, FRAME_ACK, BH_PASS));
 }

@@ -53,7 +53,8 @@ static void later_fragment_follows_an_allowed_first(void **state)
 	(void)state;
 	for (int v6 = 0; v6 < 2; v6++) {
 		uint32_t id = next_id++;
-		struct frame first = first_fragment(&a, v6, id, 53), later = fragment(&a, v6, id, 4, false, 16);
+		struct frame first = first_fragment(&a, v6, id, 53),
+			     later = fragment(&a, v6, id, 4, false, 16);
 
 		assert_true(kern_from_gives(kern, &a, &later, BH_FRAG_NO_FIRST));
 		assert_true(kern_from_gives(kern, &a, &first, BH_PASS));
@@ -103,9 +104,9 @@ static void first_fragment_holds_the_whole_header(void **state)
 			f.data[f.l4 + 13] = FRAME_SYN;
 		}
 		assert_true(kern_from_gives(kern, &a, &f,
-					    bytes == 0	? BH_MALFORMED :
-					    bytes < 20	? BH_FRAG_SHORT :
-							  BH_PASS));
+					    bytes == 0	 ? BH_MALFORMED
+					    : bytes < 20 ? BH_FRAG_SHORT
+							 : BH_PASS));
 	}
 }
 
@@ -198,7 +199,8 @@ static struct frame datagram(const struct bh_addr *dst, uint16_t dport)
 
 static void groups_need_an_ip_block_that_lists_them(void **state)
 {
-	static const char *const groups[] = { "224.0.0.251", "239.1.2.3", "255.255.255.255", "ff02::fb", "ff05::2" };
+	static const char *const groups[] = { "224.0.0.251", "239.1.2.3", "255.255.255.255", "ff02::fb",
+					      "ff05::2" };
 
 	(void)state;
 	kern_row(kern, 51, BH_PEER_ANY, BH_ALLOW, NULL, 0);

@@ -21,7 +21,8 @@ static uint32_t fresh_veth(void)
 	char name[16];
 
 	snprintf(name, sizeof(name), "h%u", serial);
-	kern_run("ip link add name h%u type veth peer name i%u && ip link set dev h%u up", serial, serial, serial);
+	kern_run("ip link add name h%u type veth peer name i%u && ip link set dev h%u up", serial, serial,
+		 serial);
 	serial++;
 	return if_nametoindex(name);
 }
@@ -293,7 +294,8 @@ static void programs_stay_within_the_verifiers_budget(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(loader_prog_info(KERN_ROOT, progs[i], &info, &err), 0);
-		print_message("# %s: %u instructions, %u verified\n", progs[i], info.insns, info.insns_verified);
+		print_message("# %s: %u instructions, %u verified\n", progs[i], info.insns,
+			      info.insns_verified);
 		assert_in_range(info.insns_verified, 1, 500000);
 	}
 	assert_int_equal(loader_prog_info(KERN_ROOT, "bh_nothing", &info, &err), -ENOENT);
@@ -391,7 +393,9 @@ static void snapshot_reads_back_what_was_applied(void **state)
 
 static void erased_rows_are_gone(void **state)
 {
-	struct bh_write writes[3] = { { .kind = BH_ERASE_PEER }, { .kind = BH_ERASE_PREFIX }, { .kind = BH_FENCE } };
+	struct bh_write writes[3] = { { .kind = BH_ERASE_PEER },
+				      { .kind = BH_ERASE_PREFIX },
+				      { .kind = BH_FENCE } };
 	struct bh_snapshot before, after;
 	struct err err = { 0 };
 

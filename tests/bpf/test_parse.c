@@ -107,7 +107,8 @@ static void every_ipv4_length_is_judged_like_the_reference(void **state)
 		struct frame whole = syn(from, false);
 
 		for (unsigned int ihl = 0; ihl < 16; ihl++) {
-			const unsigned int totals[] = { 0, ihl * 4 - 1, ihl * 4, (unsigned int)whole.len - 14, 65535 };
+			const unsigned int totals[] = { 0, ihl * 4 - 1, ihl * 4, (unsigned int)whole.len - 14,
+							65535 };
 
 			for (size_t t = 0; t < 5; t++) {
 				for (size_t len = CAPTURED_MIN; len <= CAPTURED_MAX; len++) {
@@ -183,8 +184,12 @@ static void version_must_agree_with_the_ethertype(void **state)
 static void ipv4_options_drop_whatever_they_are(void **state)
 {
 	static const uint8_t options[][12] = {
-		{ 131, 7, 4, 10, 0, 0, 3 },  { 137, 7, 4, 10, 0, 0, 3 },      { 7, 7, 4, 0, 0, 0, 0 },
-		{ 68, 8, 5, 0, 0, 0, 0, 0 }, { 0x04, 0xd2, 0, 80, 0, 0, 0, 1 }, { 148, 4, 0, 0 },
+		{ 131, 7, 4, 10, 0, 0, 3 },
+		{ 137, 7, 4, 10, 0, 0, 3 },
+		{ 7, 7, 4, 0, 0, 0, 0 },
+		{ 68, 8, 5, 0, 0, 0, 0, 0 },
+		{ 0x04, 0xd2, 0, 80, 0, 0, 0, 1 },
+		{ 148, 4, 0, 0 },
 		{ 1, 1, 1, 0 },
 	};
 
@@ -364,8 +369,8 @@ static void atomic_fragment_does_not_shift_ports(void **state)
  * rule without ports. */
 static unsigned int proto_reason(unsigned int proto, bool v6, int policy)
 {
-	bool ext = v6 && (proto == 0 || proto == 43 || proto == 44 || proto == 51 || proto == 59 || proto == 60 ||
-			  proto == 135 || proto == 139 || proto == 140);
+	bool ext = v6 && (proto == 0 || proto == 43 || proto == 44 || proto == 51 || proto == 59 ||
+			  proto == 60 || proto == 135 || proto == 139 || proto == 140);
 
 	if (ext)
 		return BH_EXT_HEADER;

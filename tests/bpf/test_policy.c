@@ -2,10 +2,13 @@
 /* Rows, classes and port lists as packets meet them. */
 #include "lib/kern_main.h"
 
-#define ISOLATED 7
+#define ISOLATED     7
 #define CLASS_FRIEND 100
-#define CLASS_BLOCK 101
-#define TCP_PORT(from, to, act) { .first = (from), .last = (to), .proto = 6, .action = (act) }
+#define CLASS_BLOCK  101
+#define TCP_PORT(from, to, act)                                                                              \
+	{                                                                                                    \
+		.first = (from), .last = (to), .proto = 6, .action = (act)                                   \
+	}
 
 static struct kern_pod pod, other;
 static uint16_t next_port = 20000;
@@ -121,12 +124,12 @@ static void class_without_a_row_falls_to_any(void **state)
 static void every_border_of_a_port_list_is_exact(void **state)
 {
 	static const struct bh_port ports[] = {
-		TCP_PORT(1, 1, BH_ALLOW),	  TCP_PORT(22, 22, BH_ALLOW),
-		TCP_PORT(80, 89, BH_ALLOW),	  TCP_PORT(100, 200, BH_DENY),
-		TCP_PORT(8000, 8999, BH_ALLOW),	  TCP_PORT(65535, 65535, BH_ALLOW),
-		{ 53, 53, 17, BH_ALLOW, 0 },	  { 38412, 38412, 132, BH_ALLOW, 0 },
+		TCP_PORT(1, 1, BH_ALLOW),	TCP_PORT(22, 22, BH_ALLOW),
+		TCP_PORT(80, 89, BH_ALLOW),	TCP_PORT(100, 200, BH_DENY),
+		TCP_PORT(8000, 8999, BH_ALLOW), TCP_PORT(65535, 65535, BH_ALLOW),
+		{ 53, 53, 17, BH_ALLOW, 0 },	{ 38412, 38412, 132, BH_ALLOW, 0 },
 	};
-	static const uint16_t asked[] = { 1,   2,   21,	  22,	23,   79,   80,	  85,	89,    90,   99,
+	static const uint16_t asked[] = { 1,   2,   21,	 22,   23,   79,   80,	 85,	89,    90, 99,
 					  100, 200, 201, 7999, 8000, 8999, 9000, 65534, 65535, 53 };
 	struct bh_addr world = addr_of("203.0.113.7");
 
@@ -176,7 +179,8 @@ static void longest_port_list_is_searched_whole(void **state)
 
 	(void)state;
 	for (uint16_t i = 0; i < BH_PORT_LIST_MAX; i++) {
-		ports[i] = (struct bh_port)TCP_PORT((uint16_t)(1000 + 2 * i), (uint16_t)(1000 + 2 * i), BH_ALLOW);
+		ports[i] = (struct bh_port)TCP_PORT((uint16_t)(1000 + 2 * i), (uint16_t)(1000 + 2 * i),
+						    BH_ALLOW);
 	}
 	kern_row(kern, 11, BH_PEER_ANY, BH_DENY, ports, BH_PORT_LIST_MAX);
 	isolate(11, 0);

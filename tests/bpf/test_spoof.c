@@ -37,9 +37,9 @@ static void own_addresses_pass(void **state)
 
 static void foreign_sources_drop(void **state)
 {
-	static const char *const sources[] = { "10.0.0.6",	 "10.0.0.1",   "192.0.2.1", "127.0.0.1",
-					       "0.0.0.0",	 "224.0.0.1",  "255.255.255.255",
-					       "10.0.0.255",	 "10.0.0.4" };
+	static const char *const sources[] = { "10.0.0.6",	  "10.0.0.1",	"192.0.2.1",
+					       "127.0.0.1",	  "0.0.0.0",	"224.0.0.1",
+					       "255.255.255.255", "10.0.0.255", "10.0.0.4" };
 	static const char *const sources6[] = { "fd00::6", "fe80::6", "ff02::1", "2001:db8::1", "::" };
 	struct frame f;
 

@@ -13,8 +13,8 @@
 
 #include "dataplane/loader.h"
 
-#define SUBJECT 70
-#define SHOTS 100
+#define SUBJECT	  70
+#define SHOTS	  100
 #define OPEN_PORT 53
 #define SHUT_PORT 54
 
@@ -79,7 +79,9 @@ static void headers_outside_the_linear_part_are_read(void **state)
 
 static bool send_with_header(const struct frame *f, uint16_t hdr_len, uint8_t gso_type)
 {
-	struct virtio_net_hdr hdr = { .hdr_len = hdr_len, .gso_type = gso_type, .gso_size = gso_type ? 1200 : 0 };
+	struct virtio_net_hdr hdr = { .hdr_len = hdr_len,
+				      .gso_type = gso_type,
+				      .gso_size = gso_type ? 1200 : 0 };
 	struct iovec parts[2] = { { &hdr, sizeof(hdr) }, { (void *)f->data, f->len } };
 
 	return writev(a.inner, parts, 2) == (ssize_t)(sizeof(hdr) + f->len);
@@ -90,7 +92,8 @@ static bool send_with_header(const struct frame *f, uint16_t hdr_len, uint8_t gs
 static void sender_chosen_layout_changes_no_verdict(void **state)
 {
 	static const uint16_t lengths[] = { 0, 14, 34, 42 };
-	static const uint8_t types[] = { 0, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_UDP, 5 /* UDP_L4 */ };
+	static const uint8_t types[] = { 0, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_UDP,
+					 5 /* UDP_L4 */ };
 	struct frame good = datagram(1001, OPEN_PORT, 4950), bad = datagram(1001, SHUT_PORT, 4950);
 	unsigned int sent_good = 0, sent_bad = 0;
 	uint64_t before = denied();
@@ -169,7 +172,9 @@ static void replacing_programs_loses_nothing_and_passes_nothing(void **state)
 
 static int pods_add(void **state)
 {
-	static const struct bh_port dns = { .first = OPEN_PORT, .last = OPEN_PORT, .proto = 17, .action = BH_ALLOW };
+	static const struct bh_port dns = {
+		.first = OPEN_PORT, .last = OPEN_PORT, .proto = 17, .action = BH_ALLOW
+	};
 	struct kern_pod *pods[] = { &a, &b };
 
 	(void)state;

@@ -140,7 +140,8 @@ void kern_pod_add(struct kern *kern, const char *name, uint8_t n, uint32_t flags
 	struct err err = { 0 };
 
 	snprintf(pod.name, sizeof(pod.name), "%s", name);
-	kern_run("ip link add name %s address 02:0b:00:00:01:%02x type veth peer name p-%s address 02:0b:00:00:00:%02x && "
+	kern_run("ip link add name %s address 02:0b:00:00:01:%02x type veth peer name p-%s address "
+		 "02:0b:00:00:00:%02x && "
 		 "ip link set dev %s up && ip link set dev p-%s up",
 		 name, n, name, n, name, name);
 	pod.ifindex = if_nametoindex(name);
@@ -230,8 +231,8 @@ uint32_t kern_time(struct kern *kern, int prog, uint32_t ifindex, uint32_t ingre
 		   const struct frame *f, uint32_t repeat, int *ret_action)
 {
 	struct __sk_buff ctx = { .ifindex = ifindex, .ingress_ifindex = ingress_ifindex };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->len, .ctx_in = &ctx,
-		    .ctx_size_in = sizeof(ctx), .repeat = (int)repeat);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->data, .data_size_in = (__u32)f->len,
+		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = (int)repeat);
 
 	(void)kern;
 	if (bpf_prog_test_run_opts(prog, &opts) < 0)
@@ -248,7 +249,8 @@ int kern_from_pod(struct kern *kern, const struct kern_pod *pod, const struct fr
 	return action;
 }
 
-int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_ifindex, const struct frame *f)
+int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_ifindex,
+		const struct frame *f)
 {
 	int action;
 
@@ -266,7 +268,8 @@ void kern_pod_move(struct kern *kern, struct kern_pod *pod)
 		kern_run("mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns");
 	private_names = true;
 	kern_run("ip netns add %s && ip link set dev p-%s netns %s && "
-		 "ip netns exec %s sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip -n %s link set dev p-%s up",
+		 "ip netns exec %s sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip -n %s link set dev p-%s "
+		 "up",
 		 pod->name, pod->name, pod->name, pod->name, pod->name, pod->name);
 	pod->moved = true;
 }

@@ -20,8 +20,8 @@
 #define KERN_ROOT "/sys/fs/bpf/bulkhead"
 
 /* What the programs answer. */
-#define KERN_NEXT (-1)
-#define KERN_DROP 2
+#define KERN_NEXT     (-1)
+#define KERN_DROP     2
 #define KERN_REDIRECT 7
 
 struct kern {
@@ -36,7 +36,7 @@ struct kern {
  * says it; a test prints it as a skip. */
 struct kern *kern_open(const char **why);
 struct kern *kern_close(struct kern *kern);
-int kern_configure(struct kern *kern); /* writes kern->config */
+int kern_configure(struct kern *kern);					   /* writes kern->config */
 void kern_run(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* a command that must work */
 
 struct kern_pod {
@@ -73,7 +73,8 @@ void kern_apply(struct kern *kern, const struct bh_write *writes, size_t n);
 
 /* One frame through a program: its answer. */
 int kern_from_pod(struct kern *kern, const struct kern_pod *pod, const struct frame *f);
-int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_ifindex, const struct frame *f);
+int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_ifindex,
+		const struct frame *f);
 /* The same with `repeat`; nanoseconds for each run. */
 uint32_t kern_time(struct kern *kern, int prog, uint32_t ifindex, uint32_t ingress_ifindex,
 		   const struct frame *f, uint32_t repeat, int *ret_action);

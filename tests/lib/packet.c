@@ -198,7 +198,8 @@ void frame_proto(struct frame *f, uint8_t proto, size_t len)
 	header(f, proto, len);
 }
 
-void frame_nd(struct frame *f, uint8_t type, const struct bh_addr *target, uint8_t option, const uint8_t mac[6])
+void frame_nd(struct frame *f, uint8_t type, const struct bh_addr *target, uint8_t option,
+	      const uint8_t mac[6])
 {
 	frame_icmp(f, type, 0, 0);
 	frame_bytes(f, target, 16);

@@ -84,8 +84,8 @@ static struct refparse ipv4(const uint8_t *ip, size_t have)
 
 static bool names_a_header(uint8_t type)
 {
-	return type == 0 || type == 43 || type == 44 || type == 51 || type == 59 || type == 60 || type == 135 ||
-	       type == 139 || type == 140;
+	return type == 0 || type == 43 || type == 44 || type == 51 || type == 59 || type == 60 ||
+	       type == 135 || type == 139 || type == 140;
 }
 
 static bool is_v4_address(const uint8_t *a)
@@ -140,7 +140,9 @@ static struct refparse ipv6(const uint8_t *ip, size_t have, bool ext_allowed)
 			if (r != BH_PASS)
 				return no(r);
 			if (offset)
-				return (struct refparse){ .reason = BH_PASS, .proto = type, .later_fragment = true };
+				return (struct refparse){ .reason = BH_PASS,
+							  .proto = type,
+							  .later_fragment = true };
 			return transport(type, ip + at, end - at, true, true);
 		}
 		if (!ext_allowed || type == 59 || type >= 135 || (type == 0 && step > 0))
