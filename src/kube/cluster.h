@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Kubernetes source: pods, namespaces and network policies of a cluster, kept
+ * up to date by three watches, in the shape of the manifest source. Whatever
+ * happens to the server, the last confirmed objects stay.
+ */
+#ifndef KUBE_CLUSTER_H
+#define KUBE_CLUSTER_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "kube/api_config.h"
+#include "kube/watch.h"
+#include "policy/model.h"
+
+#define CLUSTER_KINDS 3 /* pods, namespaces, networkpolicies */
+
+struct cluster;
+
+struct cluster_options {
+	struct watch_timing timing;
+	size_t max[CLUSTER_KINDS]; /* objects; 0: the default */
+	/* Problems, recoveries and what the watches do, one sentence each. */
+	void (*report)(bool is_error, const char *message, void *data);
+	void (*changed)(void *data); /* cluster_read() has something new; may not call back */
+	void *data;
+};
+
+/* `config` is taken over (and emptied) on success. */
+int cluster_new(struct api_config *config, const struct cluster_options *options, struct cluster **ret,
+		struct err *err);
+struct cluster *cluster_free(struct cluster *cluster);
+
+/* The descriptor to wait for (readable), and what to call then. Never blocks. */
+int cluster_fd(const struct cluster *cluster);
+void cluster_drain(struct cluster *cluster);
+
+/* Has every kind been known whole at least once? */
+bool cluster_synced(const struct cluster *cluster);
+
+/* Brings cluster_world() up to date. 1: it changed, 0: it did not, -ENOMEM: it is
+ * as it was. Objects that pointed into the old world are freed here. */
+int cluster_read(struct cluster *cluster, struct err *err);
+/* Stays as it is until the next cluster_read(); empty before the first one that
+ * finds the cluster synced. The posture is left alone. */
+const struct world *cluster_world(const struct cluster *cluster);
+/* The newest object of that name; null: none, or not synced. Valid until the next cluster_read(). */
+const struct pod *cluster_pod_for(const struct cluster *cluster, const char *namespace, const char *name);
+
+struct cluster_kind_status {
+	const char *name;  /* "pods" */
+	const char *state; /* "cold", "listing", "watching", "waiting" */
+	bool synced;
+	bool degraded;
+	time_t degraded_since; /* for people; nothing decides by it */
+	const char *why;
+	size_t objects;
+	size_t unreadable; /* of them, known by name only */
+	struct watch_counts counts;
+};
+struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigned int kind);
+
+#endif

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The kinds that are watched, and when two objects of a kind mean the same: most
+ * events about a pod change nothing that policy could see. */
+#include <errno.h>
+#include <string.h>
+
+#include "kube/decode.h"
+#include "kube/objects.h"
+
+static bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].key, b->v[i].key) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
+			return false;
+	return true;
+}
+
+static bool ports_equal(const struct pod *a, const struct pod *b)
+{
+	if (a->n_ports != b->n_ports)
+		return false;
+	for (size_t i = 0; i < a->n_ports; i++)
+		if (a->ports[i].proto != b->ports[i].proto || a->ports[i].number != b->ports[i].number ||
+		    strcmp(a->ports[i].name, b->ports[i].name) != 0)
+			return false;
+	return true;
+}
+
+static bool pod_equal(const void *x, const void *y)
+{
+	const struct pod *a = x, *b = y;
+
+	if (a->n_addrs != b->n_addrs || a->host_network != b->host_network || a->finished != b->finished ||
+	    strcmp(a->uid, b->uid) != 0 || strcmp(a->node, b->node) != 0)
+		return false;
+	for (size_t i = 0; i < a->n_addrs; i++)
+		if (!addr_equal(&a->addrs[i], &b->addrs[i]))
+			return false;
+	return ports_equal(a, b) && labels_equal(&a->labels, &b->labels);
+}
+
+static bool namespace_equal(const void *x, const void *y)
+{
+	const struct namespace *a = x, *b = y;
+
+	return a->posture == b->posture && a->terminating == b->terminating &&
+	       labels_equal(&a->labels, &b->labels);
+}
+
+static int pod_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct pod *pod = NULL;
+	int r = decode_pod(json, NULL, &pod, err);
+
+	*ret = pod;
+	return r;
+}
+
+static int namespace_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct namespace *ns = NULL;
+	int r = decode_namespace(json, &ns, err);
+
+	*ret = ns;
+	return r;
+}
+
+/* The problems that a policy carries are said when it is compiled and by lint. */
+static int netpol_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct netpol *netpol = NULL;
+	int r = decode_netpol(json, NULL, &netpol, err);
+
+	*ret = netpol;
+	if (r < 0 || netpol->n_problems == 0)
+		return r;
+	err_set(err, EINVAL, "%s; what is invalid allows nothing", netpol->problems[0]);
+	return 1;
+}
+
+static void pod_drop(void *body)
+{
+	pod_free(body);
+}
+
+static void namespace_drop(void *body)
+{
+	namespace_free(body);
+}
+
+static void netpol_drop(void *body)
+{
+	netpol_free(body);
+}
+
+const struct object_kind object_kind_pod = {
+	.name = "pods",
+	.kind = "Pod",
+	.list_kind = "PodList",
+	.api_version = "v1",
+	.path = "/api/v1/pods",
+	.is_namespaced = true,
+	.decode = pod_decode,
+	.equal = pod_equal,
+	.free = pod_drop,
+};
+
+const struct object_kind object_kind_namespace = {
+	.name = "namespaces",
+	.kind = "Namespace",
+	.list_kind = "NamespaceList",
+	.api_version = "v1",
+	.path = "/api/v1/namespaces",
+	.decode = namespace_decode,
+	.equal = namespace_equal,
+	.free = namespace_drop,
+};
+
+const struct object_kind object_kind_netpol = {
+	.name = "networkpolicies",
+	.kind = "NetworkPolicy",
+	.list_kind = "NetworkPolicyList",
+	.api_version = "networking.k8s.io/v1",
+	.path = "/apis/networking.k8s.io/v1/networkpolicies",
+	.is_namespaced = true,
+	.decode = netpol_decode,
+	.free = netpol_drop,
+};

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/objects.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "kube/backoff.h"
+
+#define BUCKETS_FIRST 64
+#define KEY_PART_MAX  253
+#define UID_MAX	      128
+
+struct object *object_free(struct object *object)
+{
+	if (object && object->body)
+		object->kind->free(object->body);
+	free(object);
+	return NULL;
+}
+
+void objects_free_dead(struct object **dead)
+{
+	while (*dead) {
+		struct object *object = *dead;
+
+		*dead = object->next;
+		object_free(object);
+	}
+}
+
+/* FNV-1a from a start that nobody outside knows: names are the tenants' choice. */
+static uint64_t key_hash(const char *key)
+{
+	static uint64_t start;
+	uint64_t hash;
+
+	if (!start)
+		start = (UINT64_C(0xcbf29ce484222325) ^ random32()) | 1;
+	for (hash = start; *key; key++)
+		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+	return hash ^ hash >> 32;
+}
+
+struct object *objects_find(const struct objects *objects, const char *key)
+{
+	struct object *object;
+
+	if (!objects->n)
+		return NULL;
+	object = objects->buckets[key_hash(key) & (objects->n_buckets - 1)];
+	while (object && strcmp(object->key, key) != 0)
+		object = object->next;
+	return object;
+}
+
+static struct object **bucket_of(const struct objects *objects, const struct object *object)
+{
+	return &objects->buckets[object->hash & (objects->n_buckets - 1)];
+}
+
+static int objects_grow(struct objects *objects)
+{
+	size_t cap = objects->cap ? objects->cap * 2 : BUCKETS_FIRST;
+	struct object **v = reallocarray(objects->v, cap, sizeof(*v)), **buckets;
+
+	if (!v)
+		return -ENOMEM;
+	objects->v = v;
+	buckets = calloc(cap, sizeof(*buckets));
+	if (!buckets)
+		return -ENOMEM;
+	free(objects->buckets);
+	objects->buckets = buckets;
+	objects->n_buckets = objects->cap = cap;
+	for (size_t i = 0; i < objects->n; i++) {
+		struct object **bucket = bucket_of(objects, v[i]);
+
+		v[i]->next = *bucket;
+		*bucket = v[i];
+	}
+	return 0;
+}
+
+/* Others point at bodies only. */
+static void object_die(struct object *object, struct object **dead)
+{
+	if (!object->body)
+		return (void)object_free(object);
+	object->next = *dead;
+	*dead = object;
+}
+
+void objects_remove(struct objects *objects, struct object *object, struct object **dead)
+{
+	struct object **at = bucket_of(objects, object);
+
+	while (*at != object)
+		at = &(*at)->next;
+	*at = object->next;
+	objects->v[object->at] = objects->v[--objects->n];
+	objects->v[object->at]->at = object->at;
+	object_die(object, dead);
+}
+
+int objects_put(struct objects *objects, struct object *object, struct object **dead)
+{
+	struct object *old = objects_find(objects, object->key), **bucket;
+
+	if (objects->n == objects->cap && objects_grow(objects) < 0) {
+		object_free(object);
+		return -ENOMEM;
+	}
+	if (old)
+		objects_remove(objects, old, dead);
+	object->hash = key_hash(object->key);
+	object->at = objects->n;
+	bucket = bucket_of(objects, object);
+	object->next = *bucket;
+	*bucket = object;
+	objects->v[objects->n++] = object;
+	return 0;
+}
+
+void objects_clear(struct objects *objects, struct object **dead)
+{
+	for (size_t i = 0; i < objects->n; i++)
+		object_die(objects->v[i], dead);
+	free(objects->v);
+	free(objects->buckets);
+	*objects = (struct objects){ 0 };
+}
+
+bool object_same(const struct object *old, const struct object *object)
+{
+	if (!old || strcmp(old->uid, object->uid) != 0)
+		return false;
+	if (!object->body)
+		return true;
+	return old->body && object->kind->equal && object->kind->equal(old->body, object->body);
+}
+
+/* The body that others point at stays in use where nothing changed. */
+static void body_keep(struct object *old, struct object *object)
+{
+	if (object->body)
+		object->kind->free(object->body);
+	object->body = TAKE(old->body);
+}
+
+bool objects_commit(struct objects *live, struct objects *shadow, struct object **dead)
+{
+	bool changed = live->n != shadow->n;
+
+	for (size_t i = 0; i < shadow->n; i++) {
+		struct object *object = shadow->v[i], *old = objects_find(live, object->key);
+
+		if (object_same(old, object))
+			body_keep(old, object);
+		else
+			changed = true;
+	}
+	objects_clear(live, dead);
+	*live = *shadow;
+	*shadow = (struct objects){ 0 };
+	return changed;
+}
+
+size_t objects_unreadable(const struct objects *objects)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < objects->n; i++)
+		n += !objects->v[i]->body;
+	return n;
+}
+
+/* --- reading one --- */
+
+void json_text_defang(char *text, size_t len)
+{
+	char *end = text + len, *at = text;
+
+	while ((at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 6) {
+		if (memcmp(at, "\\u0000", 6) == 0)
+			memcpy(at + 2, "fffd", 4);
+		at += 2; /* what it escapes cannot begin another escape */
+	}
+}
+
+static int text_want(const cJSON *metadata, const char *key, size_t max, const char **ret, struct err *err)
+{
+	const cJSON *member = json_get(metadata, key);
+
+	if (!cJSON_IsString(member) || !*member->valuestring)
+		return err_set(err, EBADMSG, "metadata.%s: missing", key);
+	if (strlen(member->valuestring) > max)
+		return err_set(err, EBADMSG, "metadata.%s: longer than %zu bytes", key, max);
+	*ret = member->valuestring;
+	return 0;
+}
+
+static int kind_check(const struct object_kind *kind, const cJSON *json, bool must, struct err *err)
+{
+	const cJSON *is = json_get(json, "kind"), *version = json_get(json, "apiVersion");
+
+	if (!cJSON_IsObject(json))
+		return err_set(err, EBADMSG, "not an object");
+	if ((must || is) && (!cJSON_IsString(is) || strcmp(is->valuestring, kind->kind) != 0))
+		return err_set(err, EBADMSG, "kind: is %.64s, not %s",
+			       cJSON_IsString(is) ? is->valuestring : "missing", kind->kind);
+	if ((must || version) &&
+	    (!cJSON_IsString(version) || strcmp(version->valuestring, kind->api_version) != 0))
+		return err_set(err, EBADMSG, "apiVersion: is %.64s, not %s",
+			       cJSON_IsString(version) ? version->valuestring : "missing", kind->api_version);
+	return 0;
+}
+
+static struct object *object_new(const struct object_kind *kind, const char *namespace, const char *name,
+				 const char *uid)
+{
+	size_t key_size = strlen(namespace) + strlen(name) + 2, uid_size = strlen(uid) + 1;
+	struct object *object = calloc(1, sizeof(*object) + key_size + uid_size);
+
+	if (!object)
+		return NULL;
+	object->kind = kind;
+	snprintf(object->key, key_size, "%s/%s", namespace, name);
+	memcpy(object->key + key_size, uid, uid_size);
+	object->uid = object->key + key_size;
+	return object;
+}
+
+int object_read(const struct object_kind *kind, const cJSON *json, bool must_say_kind,
+		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err)
+{
+	const cJSON *metadata = json_get(json, "metadata"), *rv = json_get(metadata, "resourceVersion");
+	const char *namespace = "", *name = "", *uid = "";
+	struct object *object;
+	int r = kind_check(kind, json, must_say_kind, err);
+
+	if (r == 0)
+		r = text_want(metadata, "name", KEY_PART_MAX, &name, err);
+	if (r == 0 && kind->is_namespaced)
+		r = text_want(metadata, "namespace", KEY_PART_MAX, &namespace, err);
+	if (r == 0)
+		r = text_want(metadata, "uid", UID_MAX, &uid, err);
+	if (r == 0 && (strchr(name, '/') || strchr(namespace, '/')))
+		r = err_set(err, EBADMSG, "metadata.name: has a slash");
+	if (r < 0)
+		return r;
+	version[0] = '\0';
+	if (cJSON_IsString(rv) && strlen(rv->valuestring) < OBJECT_VERSION_MAX)
+		memcpy(version, rv->valuestring, strlen(rv->valuestring) + 1);
+	object = object_new(kind, namespace, name, uid);
+	if (!object)
+		return err_set(err, ENOMEM, "%s %s/%s", kind->kind, namespace, name);
+	r = kind->decode(json, &object->body, err);
+	if (r == -ENOMEM) {
+		object_free(object);
+		return r;
+	}
+	*ret = object;
+	return r != 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The objects of one kind as a watch knows them, by "namespace/name", each with
+ * the uid that tells a successor of the same name from the object itself.
+ *
+ * What is replaced or removed is not freed but linked into a list of the dead:
+ * whoever compiled the objects still points at them until it has read anew.
+ */
+#ifndef KUBE_OBJECTS_H
+#define KUBE_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct object_kind {
+	const char *name;	 /* "networkpolicies" */
+	const char *kind;	 /* "NetworkPolicy" */
+	const char *list_kind;	 /* "NetworkPolicyList" */
+	const char *api_version; /* "networking.k8s.io/v1" */
+	const char *path;	 /* of the collection in the API */
+	bool is_namespaced;
+	/* 1: decoded, with a remark in err. -EINVAL: cannot be used. */
+	int (*decode)(const cJSON *json, void **ret_body, struct err *err);
+	bool (*equal)(const void *a, const void *b); /* null: never */
+	void (*free)(void *body);
+};
+
+extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol;
+
+struct object {
+	const struct object_kind *kind;
+	void *body; /* the decoded object; null: it cannot be used as it is */
+	const char *uid;
+	struct object *next; /* in its bucket, or among the dead */
+	uint64_t hash;
+	size_t at;
+	char key[];
+};
+
+struct objects {
+	struct object **v;
+	size_t n, cap;
+	struct object **buckets;
+	size_t n_buckets; /* a power of two, or 0 */
+};
+
+/* Reads what every object has, then the rest by its kind. 1: usable in part or
+ * not at all (body is null), err says why. -EBADMSG: it is not an object of this
+ * kind or cannot be told from others. `version` gets metadata.resourceVersion,
+ * empty when it has none. `must_say_kind`: kind and apiVersion may not be left out,
+ * as the items of a list do. */
+#define OBJECT_VERSION_MAX 128
+int object_read(const struct object_kind *kind, const cJSON *json, bool must_say_kind,
+		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err);
+struct object *object_free(struct object *object);
+void objects_free_dead(struct object **dead);
+
+struct object *objects_find(const struct objects *objects, const char *key);
+/* Takes `object` over (frees it on -ENOMEM). One of the same key dies. */
+int objects_put(struct objects *objects, struct object *object, struct object **dead);
+void objects_remove(struct objects *objects, struct object *object, struct object **dead);
+/* Does `object` say the same as `old` (may be null)? One that cannot be used says
+ * nothing, so what it was stays. */
+bool object_same(const struct object *old, const struct object *object);
+/* All of `live` dies and `shadow` takes its place and is empty then. What
+ * says the same keeps the body it had. Did anything change? */
+bool objects_commit(struct objects *live, struct objects *shadow, struct object **dead);
+void objects_clear(struct objects *objects, struct object **dead);
+size_t objects_unreadable(const struct objects *objects);
+
+/* \u0000 in a string becomes \ufffd: one annotation must not make the whole list
+ * unreadable. */
+void json_text_defang(char *text, size_t len);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the server says, one line or one item at a time. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "kube/watch.h"
+
+#define ANNOTATION_INITIAL_END "k8s.io/initial-events-end"
+
+static struct objects *target_of(struct watch *watch)
+{
+	return watch->state == WATCH_WATCHING ? &watch->live : &watch->shadow;
+}
+
+static int out_of_memory(struct watch *watch)
+{
+	return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "out of memory");
+}
+
+/* C12: refused and said, not grown into until the machine dies. */
+static int refuse(struct watch *watch, struct object *object)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "more than %zu objects; new ones are refused", watch->max);
+	object_free(object);
+	if (watch->state != WATCH_WATCHING)
+		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s", why);
+	watch->counts.refused++;
+	watch_degrade(watch, why, -1);
+	return 0;
+}
+
+static int put(struct watch *watch, struct object *object)
+{
+	struct objects *target = target_of(watch);
+	const struct object *old = objects_find(target, object->key);
+
+	if (!old && target->n >= watch->max)
+		return refuse(watch, object);
+	if (object_same(old, object)) {
+		object_free(object);
+		return 0;
+	}
+	if (objects_put(target, object, &watch->dead) < 0)
+		return out_of_memory(watch);
+	if (target == &watch->live)
+		watch->env->changed(watch->env->data);
+	return 0;
+}
+
+/* Events were lost: between these two there must have been a DELETED. The newest
+ * confirmed state stays until a list says what is true. */
+static int check_successor(struct watch *watch, const struct object *object)
+{
+	const struct object *old = objects_find(target_of(watch), object->key);
+
+	if (!old || strcmp(old->uid, object->uid) == 0)
+		return 0;
+	return watch_judge(watch, WATCH_NEXT_LIST, false, 0, "%s: another uid, and no DELETED before",
+			   object->key);
+}
+
+static void remove_by_uid(struct watch *watch, const struct object *object)
+{
+	struct objects *target = target_of(watch);
+	struct object *old = objects_find(target, object->key);
+
+	if (!old || strcmp(old->uid, object->uid) != 0)
+		return; /* speaks of another object of that name */
+	objects_remove(target, old, &watch->dead);
+	if (target == &watch->live)
+		watch->env->changed(watch->env->data);
+}
+
+static void advance(struct watch *watch, const char *version)
+{
+	/* Synthetic events of a streaming list come in no order: their versions say
+	 * nothing about the collection's. */
+	if (watch->state == WATCH_WATCHING)
+		snprintf(watch->version, sizeof(watch->version), "%s", version);
+}
+
+static int on_object(struct watch *watch, const char *type, const cJSON *json)
+{
+	char version[OBJECT_VERSION_MAX];
+	struct object *object = NULL;
+	struct err err = { 0 };
+	int r = object_read(watch->kind, json, true, version, &object, &err);
+
+	if (r < 0)
+		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s", type, err.msg);
+	if (!version[0]) {
+		r = watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s: no resourceVersion", type,
+				object->key);
+		object_free(object);
+		return r;
+	}
+	if (strcmp(type, "DELETED") == 0) {
+		remove_by_uid(watch, object);
+		object_free(object);
+		advance(watch, version);
+		return 0;
+	}
+	if (r > 0)
+		watch_report(watch, true, "%s: %s", object->key, err.msg);
+	r = check_successor(watch, object);
+	if (r < 0) {
+		object_free(object);
+		return r;
+	}
+	r = put(watch, object);
+	if (r == 0)
+		advance(watch, version);
+	return r;
+}
+
+static int on_bookmark(struct watch *watch, const cJSON *json)
+{
+	const cJSON *metadata = json_get(json, "metadata"), *version = json_get(metadata, "resourceVersion"),
+		    *kind = json_get(json, "kind"),
+		    *end = json_get(json_get(metadata, "annotations"), ANNOTATION_INITIAL_END);
+
+	if (!cJSON_IsString(kind) || strcmp(kind->valuestring, watch->kind->kind) != 0)
+		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "bookmark of another kind");
+	if (!cJSON_IsString(version) || !*version->valuestring ||
+	    strlen(version->valuestring) >= OBJECT_VERSION_MAX)
+		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "bookmark without a resourceVersion");
+	watch->counts.bookmarks++;
+	if (watch->state == WATCH_WATCHING)
+		advance(watch, version->valuestring);
+	else if (cJSON_IsString(end) && strcmp(end->valuestring, "true") == 0)
+		return watch_commit(watch, version->valuestring) ?
+			       watch_judge(watch, WATCH_NEXT_LIST, false, 0, "suddenly empty") :
+			       0;
+	return 0;
+}
+
+void watch_status_words(const cJSON *status, char *out, size_t out_size)
+{
+	const cJSON *reason = json_get(status, "reason"), *message = json_get(status, "message");
+
+	snprintf(out, out_size, "%.48s%s%.180s", cJSON_IsString(reason) ? reason->valuestring : "",
+		 cJSON_IsString(reason) && cJSON_IsString(message) ? ": " : "",
+		 cJSON_IsString(message) ? message->valuestring : "");
+}
+
+/* An error in the stream is a Status; its own metadata is empty and moves nothing. */
+static int on_error(struct watch *watch, const cJSON *status)
+{
+	const cJSON *reason = json_get(status, "reason");
+	const char *name = cJSON_IsString(reason) ? reason->valuestring : "";
+	int64_t code = 0, seconds = 0;
+	char words[240];
+
+	json_get_int(status, "code", 0, 999, &code, NULL);
+	watch_status_words(status, words, sizeof(words));
+	if (code == 410 || strcmp(name, "Expired") == 0 || strcmp(name, "Gone") == 0)
+		return watch_judge(watch, WATCH_NEXT_LIST, false, 0, "watch expired: %s", words);
+	if (code == 429) {
+		int told = json_get_int(json_get(status, "details"), "retryAfterSeconds", 0, 1000000, &seconds, NULL);
+
+		return watch_judge(watch, WATCH_NEXT_WATCH, true, told == 1 ? seconds * 1000 : -1,
+				   "error in the watch: %s", words);
+	}
+	return watch_judge(watch, code >= 500 ? WATCH_NEXT_WATCH : WATCH_NEXT_LIST, true, -1,
+			   "error in the watch: %s", words[0] ? words : "without a reason");
+}
+
+int watch_on_line(char *text, size_t len, void *data, struct err *err)
+{
+	struct watch *watch = data;
+	auto_json cJSON *event = NULL;
+	const cJSON *type, *object;
+	const char *word;
+	int r;
+
+	json_text_defang(text, len);
+	r = json_parse(text, len, &event, err);
+	if (r < 0)
+		return r == -ENOMEM ? out_of_memory(watch) :
+				      watch_judge(watch, WATCH_NEXT_LIST, true, -1, "event: %s", err->msg);
+	type = json_get(event, "type");
+	object = json_get(event, "object");
+	word = cJSON_IsString(type) ? type->valuestring : "";
+	if (strcmp(word, "ERROR") == 0)
+		return on_error(watch, object);
+	watch->call_events++;
+	watch->counts.events++;
+	watch->progress_ms = pollset_now_ms();
+	if (strcmp(word, "BOOKMARK") == 0)
+		r = on_bookmark(watch, object);
+	else if (strcmp(word, "ADDED") == 0 || strcmp(word, "MODIFIED") == 0 || strcmp(word, "DELETED") == 0)
+		r = on_object(watch, word, object);
+	else
+		r = watch_judge(watch, WATCH_NEXT_LIST, true, -1, "event of unknown type \"%.32s\"", word);
+	if (r == 0 && watch->state == WATCH_WATCHING)
+		watch_is_well(watch);
+	return r;
+}
+
+int watch_on_item(char *text, size_t len, void *data, struct err *err)
+{
+	struct watch *watch = data;
+	char version[OBJECT_VERSION_MAX];
+	struct object *object = NULL;
+	auto_json cJSON *json = NULL;
+	int r;
+
+	json_text_defang(text, len);
+	r = json_parse(text, len, &json, err);
+	if (r == 0)
+		r = object_read(watch->kind, json, false, version, &object, err);
+	if (r < 0)
+		return err_wrap(err, r, "item %zu", watch->shadow.n);
+	if (r > 0)
+		watch_report(watch, true, "%s: %s", object->key, err->msg);
+	return put(watch, object);
+}
