@@ -65,8 +65,8 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	if (!agent->base)
 		return err_set(err, ENOMEM, "event loop");
 	if ((r = kernel_start(agent, err)) < 0 ||
-	    (r = manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests, err)) <
-		    0 ||
+	    (r = manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests,
+			       err)) < 0 ||
 	    (r = control_open(agent, &agent->control, err)) < 0 ||
 	    (r = exporter_open(agent, &agent->exporter, err)) < 0 || (r = agent_listen(agent, err)) < 0)
 		return r;

@@ -10,10 +10,10 @@
 #include "agent/stamp.h"
 #include "base/log.h"
 
-#define DEBOUNCE_MS 10
-#define SWEEP_S 10
+#define DEBOUNCE_MS    10
+#define SWEEP_S	       10
 #define RETRY_FIRST_MS 250
-#define RETRY_LAST_MS 30000
+#define RETRY_LAST_MS  30000
 
 static void event_in_ms(struct event *event, int64_t ms)
 {
@@ -105,8 +105,8 @@ void agent_read_objects(struct agent *agent)
 	if (broken)
 		health_bad(&agent->health, HEALTH_MANIFESTS, "%zu manifest file%s cannot be read; %s", broken,
 			   broken == 1 ? "" : "s",
-			   agent->objects_known ? "keeping their last good objects" :
-						  "not synced until every file has been read once");
+			   agent->objects_known ? "keeping their last good objects"
+						: "not synced until every file has been read once");
 	else
 		health_good(&agent->health, HEALTH_MANIFESTS);
 	agent->objects_known = agent->objects_known || !broken;
@@ -168,7 +168,8 @@ static void on_event(const struct bh_event *event, void *data)
 		return;
 	}
 	if (report_event(&agent->store.world, &node, event,
-			 attachment ? store_pod(&agent->store, &attachment->endpoint) : NULL, &json, NULL) < 0)
+			 attachment ? store_pod(&agent->store, &attachment->endpoint) : NULL, &json,
+			 NULL) < 0)
 		return (void)agent->metrics.unexplained++;
 	line = cJSON_PrintUnformatted(json);
 	if (!line)

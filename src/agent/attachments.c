@@ -11,8 +11,8 @@
 #include "base/file.h"
 
 #define STATE_FILE_MAX (64 << 10)
-#define NAME_MAX_LEN 253 /* Kubernetes' limit for pod and namespace names */
-#define TEXT_MAX_LEN 4095
+#define NAME_MAX_LEN   253 /* Kubernetes' limit for pod and namespace names */
+#define TEXT_MAX_LEN   4095
 
 struct attachment *attachment_free(struct attachment *attachment)
 {
@@ -83,8 +83,9 @@ static int field_mac(const cJSON *json, const char *key, uint8_t mac[6], struct 
 		return r;
 	if (!text)
 		return err_set(err, EINVAL, "%s: missing", key);
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
-					 &b[5], &end) != 6 || end != 17)
+	if (strlen(text) != 17 ||
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
+	    end != 17)
 		return err_set(err, EINVAL, "%s: not a MAC address", key);
 	for (int i = 0; i < 6; i++)
 		mac[i] = (uint8_t)b[i];
@@ -113,7 +114,7 @@ static int field_addresses(const cJSON *json, struct endpoint *endpoint, struct 
 		return err_set(err, EINVAL, "addresses: must be a list of at least one address");
 	if (cJSON_GetArraySize(list) > BH_ENDPOINT_ADDRS)
 		return err_set(err, EINVAL, "addresses: more than %d", BH_ENDPOINT_ADDRS);
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		struct bh_addr *addr = &endpoint->addrs[endpoint->n_addrs];
 
 		if (!cJSON_IsString(item) || addr_parse(item->valuestring, addr) < 0 || addr_is_zero(addr))

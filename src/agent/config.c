@@ -185,11 +185,11 @@ static int set_exempt_namespaces(struct config *config, const cJSON *value, stru
 	posture->exempt_namespaces = calloc((size_t)cJSON_GetArraySize(value) + 1, sizeof(char *));
 	if (!posture->exempt_namespaces)
 		return err_set(err, ENOMEM, "out of memory");
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach (item, value) {
 		if (!cJSON_IsString(item) || !item->valuestring[0])
 			return err_set(err, EINVAL, "must be a list of namespace names");
-		int r = string_put(&posture->exempt_namespaces[posture->n_exempt_namespaces], item->valuestring,
-				   err);
+		int r = string_put(&posture->exempt_namespaces[posture->n_exempt_namespaces],
+				   item->valuestring, err);
 
 		if (r < 0)
 			return r;
@@ -238,7 +238,7 @@ static int set_dns_labels(struct config *config, const cJSON *value, struct err 
 	selector->v = calloc((size_t)cJSON_GetArraySize(value), sizeof(*selector->v));
 	if (!selector->v)
 		return err_set(err, ENOMEM, "out of memory");
-	cJSON_ArrayForEach(item, value) {
+	cJSON_ArrayForEach (item, value) {
 		if (!cJSON_IsString(item))
 			return err_set(err, EINVAL, "label %s must be a string", item->string);
 		if (requirement_fill(&selector->v[selector->n++], item->string, item->valuestring) < 0)
@@ -317,10 +317,10 @@ static int set_tunnel_port(struct config *config, const cJSON *value, struct err
 	return r;
 }
 
-#define SET_SECONDS(name, field)                                                                     \
-	static int set_##name(struct config *config, const cJSON *value, struct err *err)            \
-	{                                                                                            \
-		return want_number(value, 1, 7 * 86400, &config->kernel.field, err);                 \
+#define SET_SECONDS(name, field)                                                                             \
+	static int set_##name(struct config *config, const cJSON *value, struct err *err)                    \
+	{                                                                                                    \
+		return want_number(value, 1, 7 * 86400, &config->kernel.field, err);                         \
 	}
 SET_SECONDS(tcp_syn, tcp_syn_s)
 SET_SECONDS(tcp_established, tcp_established_s)
@@ -408,7 +408,7 @@ static int apply_object(struct config *config, const struct config_source *sourc
 {
 	const cJSON *value;
 
-	cJSON_ArrayForEach(value, object) {
+	cJSON_ArrayForEach (value, object) {
 		const struct config_key *key = key_find(table, value->string);
 		char field[256];
 		int r;
@@ -501,8 +501,8 @@ int config_init(struct config *config, struct err *err)
 	config->metrics = strdup(CONFIG_DEFAULT_METRICS);
 	config->node_name = strdup(host);
 	config->socket = strdup("");
-	if (dns_default(&config->posture) < 0 || !config->manifests || !config->run_dir || !config->pin_root ||
-	    !config->metrics || !config->node_name || !config->socket)
+	if (dns_default(&config->posture) < 0 || !config->manifests || !config->run_dir ||
+	    !config->pin_root || !config->metrics || !config->node_name || !config->socket)
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
 }

@@ -15,10 +15,10 @@
 #include "policy/model.h"
 #include <bulkhead/abi.h>
 
-#define CONFIG_DEFAULT_RUN_DIR "/run/bulkhead"
+#define CONFIG_DEFAULT_RUN_DIR	 "/run/bulkhead"
 #define CONFIG_DEFAULT_MANIFESTS "/etc/bulkhead/manifests"
-#define CONFIG_DEFAULT_METRICS "127.0.0.1:9470"
-#define CONFIG_POD_WAIT_MAX_S 60
+#define CONFIG_DEFAULT_METRICS	 "127.0.0.1:9470"
+#define CONFIG_POD_WAIT_MAX_S	 60
 
 struct config {
 	char *manifests;

@@ -37,7 +37,8 @@ static void on_tick(evutil_socket_t fd, short what, void *data)
 	for (size_t i = 0; i < limit->n; i++)
 		if (limit->conn[i].deadline_ms && limit->conn[i].deadline_ms < now) {
 			limit->conn[i].deadline_ms = 0;
-			bufferevent_trigger_event(limit->conn[i].bev, BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
+			bufferevent_trigger_event(limit->conn[i].bev, BEV_EVENT_TIMEOUT | BEV_EVENT_READING,
+						  0);
 		}
 	collect(limit);
 	if (limit->n < CONNLIMIT_MAX)

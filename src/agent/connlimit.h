@@ -20,9 +20,9 @@
 
 #include "base/err.h"
 
-#define CONNLIMIT_MAX 64
-#define CONNLIMIT_REQUEST_MS 5000 /* for the whole request to arrive */
-#define CONNLIMIT_REPLY_MS 30000  /* for the whole reply to leave */
+#define CONNLIMIT_MAX	     64
+#define CONNLIMIT_REQUEST_MS 5000  /* for the whole request to arrive */
+#define CONNLIMIT_REPLY_MS   30000 /* for the whole reply to leave */
 
 struct connlimit {
 	struct {

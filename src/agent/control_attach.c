@@ -135,7 +135,8 @@ static int wait_for(struct call *call, const struct attachment *attachment)
 	waiter->container_id = strdup(attachment->container_id);
 	waiter->ifname = strdup(attachment->ifname);
 	waiter->timer = event_new(call->agent->base, -1, 0, on_timeout, waiter);
-	if (!waiter->container_id || !waiter->ifname || !waiter->timer || event_add(waiter->timer, &wait) < 0) {
+	if (!waiter->container_id || !waiter->ifname || !waiter->timer ||
+	    event_add(waiter->timer, &wait) < 0) {
 		waiter_free(waiter);
 		return -ENOMEM;
 	}

@@ -104,7 +104,8 @@ void control_drops(struct call *call)
 	if (!first)
 		return reply_error(call->control, call->request, 503, "out of memory");
 	if (call_query_number(call, "limit", DROPS_KEPT, DROPS_KEPT, &limit) < 0) {
-		reply_error(call->control, call->request, 400, "limit: must be a number up to %d", DROPS_KEPT);
+		reply_error(call->control, call->request, 400, "limit: must be a number up to %d",
+			    DROPS_KEPT);
 	} else if (following && call->control->n_followers == CONTROL_FOLLOWERS_MAX) {
 		reply_error(call->control, call->request, 503, "%d others follow already",
 			    CONTROL_FOLLOWERS_MAX);

@@ -11,12 +11,12 @@
 #include "agent/connlimit.h"
 #include "agent/control.h"
 
-#define CONTROL_BODY_MAX (64 << 10)
-#define CONTROL_HEADERS_MAX (8 << 10)
+#define CONTROL_BODY_MAX      (64 << 10)
+#define CONTROL_HEADERS_MAX   (8 << 10)
 #define CONTROL_FOLLOWERS_MAX 16
-#define CONTROL_BEHIND_MAX (1 << 20) /* bytes a follower may be behind */
+#define CONTROL_BEHIND_MAX    (1 << 20) /* bytes a follower may be behind */
 #define CONTROL_FLOWS_DEFAULT 1000
-#define CONTROL_FLOWS_MAX 20000
+#define CONTROL_FLOWS_MAX     20000
 
 /* An attachment whose request is still open. */
 struct waiter {

@@ -207,8 +207,8 @@ static cJSON *endpoint_json(const struct agent *agent, const struct attachment *
 		       row.ifindex == endpoint->ifindex;
 
 	if (!attachment_names_add(json, attachment) ||
-	    !cJSON_AddStringToObject(json, "hook", hook_of(agent, endpoint->ifindex)) || !row_add(json, &row, is_ours) ||
-	    !counts_add(json, agent, endpoint->slot))
+	    !cJSON_AddStringToObject(json, "hook", hook_of(agent, endpoint->ifindex)) ||
+	    !row_add(json, &row, is_ours) || !counts_add(json, agent, endpoint->slot))
 		return NULL;
 	return TAKE(json);
 }
@@ -253,7 +253,7 @@ void control_policies(struct call *call)
 
 	if (report_policies(&call->agent->store.world, &json, &err) < 0)
 		return reply_error(call->control, call->request, 500, "%s", err.msg);
-	cJSON_ArrayForEach(policy, json_get(json, "policies")) {
+	cJSON_ArrayForEach (policy, json_get(json, "policies")) {
 		if (!revision_add(policy, call->agent))
 			return reply_json(call->control, call->request, 500, NULL);
 	}

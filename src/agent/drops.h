@@ -12,8 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-
-#define DROPS_KEPT 1024
+#define DROPS_KEPT	 1024
 #define DROPS_PER_SECOND 1000 /* explained; the rest is counted */
 
 struct drops {

@@ -16,8 +16,8 @@ static int adopt(struct enforce *enforce, struct err *err)
 		return err_wrap(err, r, "reading the kernel's tables");
 	tables_free(enforce->tables);
 	enforce->tables = tables_new();
-	r = enforce->tables ? tables_adopt(enforce->tables, &snapshot, err) :
-			      err_set(err, ENOMEM, "tables: out of memory");
+	r = enforce->tables ? tables_adopt(enforce->tables, &snapshot, err)
+			    : err_set(err, ENOMEM, "tables: out of memory");
 	for (uint32_t i = 0; i < BH_ENDPOINTS_MAX && r == 0; i++)
 		if (snapshot.endpoints[i].ifindex && snapshot.endpoints[i].revision > enforce->revision)
 			enforce->revision = snapshot.endpoints[i].revision;

@@ -22,8 +22,8 @@
 struct enforce {
 	struct maps *maps; /* not ours */
 	struct tables *tables;
-	bool adopted;	   /* the tables know what the kernel holds */
-	bool synced;	   /* a first compile is applied */
+	bool adopted; /* the tables know what the kernel holds */
+	bool synced;  /* a first compile is applied */
 	struct plan plan;
 	size_t done;	   /* writes of the plan that are applied */
 	bool tidying;	   /* the plan's rest waits for enforce_tidy */

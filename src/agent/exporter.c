@@ -81,7 +81,8 @@ static void print_gauges(const struct agent *agent, struct text *out)
 	gauge(out, "bulkhead_manifests_broken", "Manifest files that cannot be read.",
 	      manifests_broken(agent->manifests));
 	print_tables(agent, out);
-	metrics_family(out, "bulkhead_posture", "gauge", "The cluster's posture; audit drops nothing by policy.");
+	metrics_family(out, "bulkhead_posture", "gauge",
+		       "The cluster's posture; audit drops nothing by policy.");
 	text_addf(out, "bulkhead_posture{posture=\"%s\"} 1\n", posture_name(agent->config->posture.posture));
 	metrics_family(out, "bulkhead_build_info", "gauge", "The daemon's version.");
 	text_addf(out, "bulkhead_build_info{version=\"%s\",abi=\"%d\"} 1\n", BULKHEAD_VERSION, BH_ABI);
@@ -134,8 +135,8 @@ static int serve_port(struct exporter *exporter, struct err *err)
 	if (evutil_parse_sockaddr_port(where, (struct sockaddr *)&addr, &len) < 0)
 		return err_set(err, EINVAL, "metrics %s: must be ADDRESS:PORT or none", where);
 	listener = evconnlistener_new_bind(agent->base, NULL, NULL,
-					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 64,
-					   (struct sockaddr *)&addr, len);
+					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+					   64, (struct sockaddr *)&addr, len);
 	if (!listener)
 		return err_set(err, errno, "metrics %s: %s", where, strerror(errno));
 	exporter->http = evhttp_new(agent->base);

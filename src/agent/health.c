@@ -57,7 +57,8 @@ static bool reason_add(cJSON *reasons, const char *name, time_t since, const cha
 		cJSON_Delete(reason);
 		return false;
 	}
-	return cJSON_AddStringToObject(reason, "part", name) && cJSON_AddStringToObject(reason, "since", when) &&
+	return cJSON_AddStringToObject(reason, "part", name) &&
+	       cJSON_AddStringToObject(reason, "since", when) &&
 	       cJSON_AddStringToObject(reason, "message", why);
 }
 

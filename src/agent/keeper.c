@@ -61,7 +61,9 @@ static bool peer_copy(struct peer *to, const struct peer *from)
 
 static bool rule_copy(struct rule *to, const struct rule *from)
 {
-	*to = (struct rule){ .invalid = from->invalid, .has_peers = from->has_peers, .has_ports = from->has_ports };
+	*to = (struct rule){ .invalid = from->invalid,
+			     .has_peers = from->has_peers,
+			     .has_ports = from->has_ports };
 	to->peers = calloc(from->n_peers + 1, sizeof(*to->peers));
 	to->ports = calloc(from->n_ports + 1, sizeof(*to->ports));
 	if (!to->peers || !to->ports)

@@ -77,7 +77,8 @@ static int read_flags(int argc, char **argv, struct config *config, struct reque
 			fputs(usage, stdout);
 		if (opt == OPT_VERSION && !config)
 			puts("bulkheadd " BULKHEAD_VERSION);
-		if (opt >= OPT_SETTING && config && config_set(config, setting_keys[opt - OPT_SETTING], optarg, err))
+		if (opt >= OPT_SETTING && config &&
+		    config_set(config, setting_keys[opt - OPT_SETTING], optarg, err))
 			return err_wrap(err, -EINVAL, "command line");
 	}
 	if (optind < argc)

@@ -133,7 +133,8 @@ static void print_packets(const struct metrics_counts *total, struct text *out)
 		for (int reason = 0; reason < BH_REASONS_MAX; reason++)
 			if (labels[reason])
 				text_addf(out,
-					  "bulkhead_packets_total{direction=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
+					  "bulkhead_packets_total{direction=\"%s\",reason=\"%s\"} %" PRIu64
+					  "\n",
 					  direction_labels[direction], labels[reason],
 					  total->packets[direction][reason]);
 }

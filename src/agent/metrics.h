@@ -28,7 +28,7 @@ struct metrics_slot {
 #define METRICS_BUCKETS 12
 struct metrics {
 	struct metrics_slot slot[BH_ENDPOINTS_MAX + 1];
-	struct metrics_counts gone; /* of endpoints that left */
+	struct metrics_counts gone;		     /* of endpoints that left */
 	uint64_t update_bucket[METRICS_BUCKETS + 1]; /* the last is +Inf */
 	uint64_t updates;
 	double update_seconds;

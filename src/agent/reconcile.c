@@ -179,7 +179,8 @@ static void sweep_unclaimed(struct agent *agent)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		__typeof__(&agent->unclaimed[0]) seen = &agent->unclaimed[links[i].ifindex % BH_ENDPOINTS_MAX];
+		__typeof__(&agent->unclaimed[0]) seen =
+			&agent->unclaimed[links[i].ifindex % BH_ENDPOINTS_MAX];
 
 		if (!link_is_unclaimed(agent, &links[i]))
 			continue;

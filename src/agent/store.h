@@ -28,8 +28,9 @@ struct source {
 };
 
 struct store {
-	struct world world; /* .pods and .netpols are ours; elements are borrowed, or among `own` and `kept` */
-	struct pod **own;   /* sorted by namespace, name */
+	struct world
+		world;	  /* .pods and .netpols are ours; elements are borrowed, or among `own` and `kept` */
+	struct pod **own; /* sorted by namespace, name */
 	size_t n_own;
 	struct keeper kept; /* R24; outlives a build */
 };

@@ -14,7 +14,8 @@
 #include "base/file.h"
 
 static const char good[] =
-	"{\"containerID\":\"c1\",\"ifname\":\"eth0\",\"network\":\"net\",\"netns\":\"/run/netns/a\",\"slot\":7,"
+	"{\"containerID\":\"c1\",\"ifname\":\"eth0\",\"network\":\"net\",\"netns\":\"/run/netns/"
+	"a\",\"slot\":7,"
 	"\"ifindex\":7,\"mac\":\"02:00:00:00:00:01\",\"hostMAC\":\"02:00:00:00:00:02\","
 	"\"addresses\":[\"10.1.0.5\",\"fd00::5\"],\"namespace\":\"shop\",\"pod\":\"web\",\"uid\":\"u1\","
 	"\"chained\":false,\"hostIfname\":\"bh1\",\"ipam\":\"host-local\",\"cniVersion\":\"1.1.0\"}";

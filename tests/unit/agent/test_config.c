@@ -60,16 +60,17 @@ static void every_key_is_read(void **state)
 {
 	struct config *config = *state;
 	struct err err = { 0 };
-	int r = parse(config,
-		      "manifests: /m\nrunDir: /r\npinRoot: /sys/fs/bpf/x\nsocket: /s.sock\nmetrics: '[::1]:9'\n"
-		      "logLevel: debug\npodWait: 9\nnodeName: n1\nposture: deny\n"
-		      "exemptNamespaces: [kube-system, infra]\n"
-		      "dns: {allow: true, namespace: dns, podLabels: {app: coredns, tier: a}}\n"
-		      "podToNode: true\nallowPolicyAudit: false\nfragments: drop\nextensionHeaders: true\n"
-		      "allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
-		      "timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
-		      "tunnelPort: 8472\noldFlowGrace: 0\n",
-		      &err);
+	int r = parse(
+		config,
+		"manifests: /m\nrunDir: /r\npinRoot: /sys/fs/bpf/x\nsocket: /s.sock\nmetrics: '[::1]:9'\n"
+		"logLevel: debug\npodWait: 9\nnodeName: n1\nposture: deny\n"
+		"exemptNamespaces: [kube-system, infra]\n"
+		"dns: {allow: true, namespace: dns, podLabels: {app: coredns, tier: a}}\n"
+		"podToNode: true\nallowPolicyAudit: false\nfragments: drop\nextensionHeaders: true\n"
+		"allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
+		"timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
+		"tunnelPort: 8472\noldFlowGrace: 0\n",
+		&err);
 
 	assert_string_equal(err.msg, "");
 	assert_int_equal(r, 0);
@@ -125,8 +126,10 @@ static void bad_values_are_errors_with_their_line(void **state)
 	refused(state, "podToNode: 'yes'\n", "bulkheadd.yaml:1: podToNode: must be true or false");
 	refused(state, "podWait: 61\n", "bulkheadd.yaml:1: podWait: must be a whole number from 0 to 60");
 	refused(state, "podWait: 1.5\n", "bulkheadd.yaml:1: podWait: must be a whole number from 0 to 60");
-	refused(state, "flowQuota: 0\n", "bulkheadd.yaml:1: flowQuota: must be a whole number from 1 to 262144");
-	refused(state, "tunnelPort: 65536\n", "bulkheadd.yaml:1: tunnelPort: must be a whole number from 0 to 65535");
+	refused(state, "flowQuota: 0\n",
+		"bulkheadd.yaml:1: flowQuota: must be a whole number from 1 to 262144");
+	refused(state, "tunnelPort: 65536\n",
+		"bulkheadd.yaml:1: tunnelPort: must be a whole number from 0 to 65535");
 	refused(state, "metrics: everywhere\n", "bulkheadd.yaml:1: metrics: must be ADDRESS:PORT or none");
 	refused(state, "runDir: run\n", "bulkheadd.yaml:1: runDir: must be an absolute path");
 	refused(state, "timeouts: 5\n", "bulkheadd.yaml:1: timeouts: must be a map");

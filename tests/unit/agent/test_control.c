@@ -31,10 +31,10 @@ struct scene {
 	int failed; /* line of the client's first broken expectation */
 };
 
-#define EXPECT(scene, what)                                      \
-	do {                                                     \
-		if (!(what) && !(scene)->failed)                 \
-			(scene)->failed = __LINE__;              \
+#define EXPECT(scene, what)                                                                                  \
+	do {                                                                                                 \
+		if (!(what) && !(scene)->failed)                                                             \
+			(scene)->failed = __LINE__;                                                          \
 	} while (0)
 
 static int setup(void **state)

@@ -148,7 +148,9 @@ static void a_second_has_room_for_so_many_drops(void **state)
 
 static void a_policy_keeps_its_revision_until_it_reads_differently(void **state)
 {
-	struct netpol netpol = { .namespace = (char *)"shop", .name = (char *)"web", .pods = { .has = true } };
+	struct netpol netpol = { .namespace = (char *)"shop",
+				 .name = (char *)"web",
+				 .pods = { .has = true } };
 	struct netpol *list[] = { &netpol };
 	struct world world = { .netpols = list, .n_netpols = 1 };
 	struct revisions revisions = { 0 };

@@ -68,7 +68,8 @@ static const struct pod *pod_for(const void *data, const char *namespace, const 
 	const struct world *world = data;
 
 	for (size_t i = 0; i < world->n_pods; i++)
-		if (strcmp(world->pods[i]->name, name) == 0 && strcmp(world->pods[i]->namespace, namespace) == 0)
+		if (strcmp(world->pods[i]->name, name) == 0 &&
+		    strcmp(world->pods[i]->namespace, namespace) == 0)
 			return world->pods[i];
 	for (size_t i = 0; i < world->n_pods; i++)
 		if (world->pods[i]->workload[0] &&
