@@ -12,13 +12,10 @@ does() { # name command...: as check, but in this shell, so that what it sets st
 }
 
 api() { # method path [body]: the reply's status code, a space, its body
-	curl -s -0 -m 20 --unix-socket "$run_dir/bulkhead.sock" -X "$1" --data-binary @- -H 'Expect:' \
-		-w '\n%{http_code}' "http://node$2" <<<"${3:-}" 2>/dev/null |
-		{
-			local body
-			body=$(cat)
-			printf '%s %s\n' "${body##*$'\n'}" "$(printf '%s' "${body%$'\n'*}" | tr -d '\n')"
-		}
+	local said
+	said=$(curl -s -0 -m 20 --unix-socket "$run_dir/bulkhead.sock" -X "$1" -H Expect: -w " %{http_code}" \
+		--data-binary "@-" "http://node$2" <<<"${3:-}") || return 1
+	echo "${said##* } ${said% *}" | tr -d "\n"
 }
 api_is() { [ "$(api "$1" "$2" "${4:-}" | cut -d' ' -f1)" = "$3" ]; }
 metric() { metrics | awk -v name="$1" '$1 == name { print $2 }'; }
@@ -88,6 +85,13 @@ check 'a body over the limit is refused' \
 check 'an unknown pod is 503 after the wait, and leaves nothing' \
 	eval '! pod_add shop stranger 2>/dev/null && api GET /v1/endpoints | grep -vq stranger'
 ip netns del shop.stranger
+
+printf 'kind: Pod\nmetadata: { name: late, namespace: shop }\n' >"$scratch/late.yaml"
+(sleep 1; mv "$scratch/late.yaml" "$manifests/late.yaml") &
+late=$!
+does 'a pod may come a little before its object' pod_add shop late
+wait "$late"
+does 'and leaves' pod_del shop/late
 
 # --- explained
 like 'explain says why' "$(api GET '/v1/explain?from=shop/job-1&to=shop/db&port=80')" '"verdict":"deny"'
