@@ -268,6 +268,14 @@ static void routed_pods_address_enters_by_its_own_interface_only(void **state)
 	f = tcp_to(&a, &b.v4, next_port++, WEB, FRAME_SYN);
 	assert_true(kern_to_gives(kern, &a, kern->uplink, &f, BH_SRC_ADDR));
 	assert_true(kern_to_gives(kern, &a, b.ifindex, &f, BH_PASS));
+	/* Nor does a record that names both pods let the world speak as one of them. */
+	uint16_t port = next_port++;
+
+	f = tcp_from(&b, &a.v4, port, WEB, FRAME_SYN);
+	assert_int_equal(kern_from_pod(kern, &b, &f), KERN_REDIRECT);
+	f = tcp_to(&a, &b.v4, port, WEB, FRAME_ACK);
+	assert_true(kern_to_gives(kern, &a, kern->uplink, &f, BH_SRC_ADDR));
+	assert_true(kern_to_gives(kern, &a, b.ifindex, &f, BH_PASS));
 }
 
 static void local_flow_names_both_ends_and_replies_skip_the_stack(void **state)
