@@ -266,6 +266,16 @@ static void closed_receiver_takes_nothing(void **state)
 	other.flags |= BH_EP_OPEN;
 	kern_pod_commit(kern, &other);
 	assert_int_equal(kern_from_pod(kern, &pod, &f), KERN_REDIRECT);
+	/* Closed again: its live connections wait as well. */
+	f.data[f.l4 + 13] = FRAME_ACK;
+	assert_int_equal(kern_from_pod(kern, &pod, &f), KERN_REDIRECT);
+	other.flags &= ~(uint32_t)BH_EP_OPEN;
+	kern_pod_commit(kern, &other);
+	assert_int_equal(kern_from_pod(kern, &pod, &f), KERN_DROP);
+	assert_int_equal(kern_count(kern, other.slot, BH_INGRESS, BH_CLOSED), dropped + 2);
+	other.flags |= BH_EP_OPEN;
+	kern_pod_commit(kern, &other);
+	assert_int_equal(kern_from_pod(kern, &pod, &f), KERN_REDIRECT);
 }
 
 static void node_reaches_its_pods_without_a_rule(void **state)
