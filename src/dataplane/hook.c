@@ -34,15 +34,16 @@ static int side_attach(const char *root, uint32_t ifindex, const struct hook_sid
 		       enum hook_kind *ret_kind, struct err *err)
 {
 	auto_close int prog = pin_open_prog(root, side->prog, err);
+	struct err found = { 0 };
 	int r;
 
 	if (prog < 0)
 		return prog;
 	if (!clsact_forced()) {
-		r = tcx_attach(root, ifindex, side, prog, err);
+		r = tcx_attach(root, ifindex, side, prog, &found);
 		if (!tcx_missing(r)) {
 			*ret_kind = HOOK_TCX;
-			return r;
+			return r < 0 ? err_set(err, -r, "%s", found.msg) : 0;
 		}
 	}
 	*ret_kind = HOOK_CLSACT;
@@ -119,12 +120,15 @@ int hook_check(const char *root, uint32_t ifindex, struct err *err)
 static int side_replace(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)
 {
 	auto_close int prog = pin_open_prog(root, side->prog, err);
+	struct err found = { 0 };
 	int r;
 
 	if (prog < 0)
 		return prog;
-	r = tcx_replace(root, ifindex, side, prog, err);
-	return r == -ENOENT ? clsact_replace(ifindex, side, prog, err) : r;
+	r = tcx_replace(root, ifindex, side, prog, &found);
+	if (r == -ENOENT)
+		return clsact_replace(ifindex, side, prog, err);
+	return r < 0 ? err_set(err, -r, "%s", found.msg) : 0;
 }
 
 int hook_replace(const char *root, uint32_t ifindex, struct err *err)

@@ -75,10 +75,11 @@ int clsact_attach(uint32_t ifindex, const struct hook_side *side, int prog, stru
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
 		    .attach_point = (enum bpf_tc_attach_point)(BPF_TC_INGRESS | BPF_TC_EGRESS));
-	int r = clsact_replace(ifindex, side, prog, err);
+	struct err found = { 0 };
+	int r = clsact_replace(ifindex, side, prog, &found);
 
 	if (r != -ENOENT)
-		return r;
+		return r < 0 ? err_set(err, -r, "%s", found.msg) : 0;
 	r = bpf_tc_hook_create(&hook);
 	if (r < 0 && r != -EEXIST)
 		return err_set(err, -r, "clsact qdisc: %s", strerror(-r));
@@ -96,12 +97,13 @@ int clsact_detach(uint32_t ifindex, const struct hook_side *side, struct err *er
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = side->point);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
-	int r = clsact_ours(ifindex, side, err);
+	struct err found = { 0 };
+	int r = clsact_ours(ifindex, side, &found);
 
 	if (r == -ENOENT || r == -EBUSY)
 		return 0;
 	if (r < 0)
-		return r;
+		return err_set(err, -r, "%s", found.msg);
 	r = bpf_tc_detach(&hook, &opts);
 	if (r < 0 && !is_gone(r))
 		return err_set(err, -r, "removing the filter from interface %u: %s", ifindex, strerror(-r));

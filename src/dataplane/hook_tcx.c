@@ -51,14 +51,15 @@ static int link_open(const char *path, uint32_t ifindex, uint32_t *ret_prog_id, 
 int tcx_attach(const char *root, uint32_t ifindex, const struct hook_side *side, int prog, struct err *err)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = TCX_FIRST);
+	struct err found = { 0 };
 	char path[PATH_MAX];
 	int r = link_path(path, root, ifindex, side, err);
 
 	if (r < 0)
 		return r;
-	r = tcx_replace(root, ifindex, side, prog, err);
+	r = tcx_replace(root, ifindex, side, prog, &found);
 	if (r != -ENOENT)
-		return r;
+		return r < 0 ? err_set(err, -r, "%s", found.msg) : 0;
 
 	auto_close int fd =
 		bpf_link_create(prog, (int)ifindex, (enum bpf_attach_type)side->attach_type, &opts);
@@ -78,12 +79,12 @@ int tcx_detach(const char *root, uint32_t ifindex, const struct hook_side *side,
 	if (r < 0)
 		return r;
 
-	auto_close int fd = pin_open(path, err);
+	auto_close int fd = bpf_obj_get(path);
 
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
-		return fd;
+		return err_set(err, -fd, "pin %s: %s", path, strerror(-fd));
 	/* Detached at once even if someone else holds the link; -EOPNOTSUPP or
 	 * -ENODEV only mean that unpinning has to do. */
 	(void)bpf_link_detach(fd);

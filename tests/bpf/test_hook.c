@@ -43,7 +43,9 @@ static void attach_check_detach(enum hook_kind wanted)
 
 	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), -ENOENT);
 	assert_int_equal(hook_replace(KERN_ROOT, ifindex, &err), -ENOENT);
+	memset(&err, 0, sizeof(err));
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0);
+	assert_int_equal(err.code, 0); /* what was tried in vain is no error */
 	assert_int_equal(kind, wanted);
 	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0); /* once more */
