@@ -103,6 +103,17 @@ static void martians_drop_in_both_directions(void **state)
 	}
 	f = syn4(&a.v6, &loopback6);
 	assert_true(kern_from_gives(kern, &a, &f, BH_MARTIAN));
+	/* Nobody is a group. */
+	struct bh_addr group = addr_of("224.0.0.1"), group6 = addr_of("ff02::1");
+
+	kern_frame_to(&f, &a, &group, &a.v4);
+	frame_udp(&f, 1, 80);
+	frame_end(&f);
+	assert_true(kern_to_gives(kern, &a, kern->uplink, &f, BH_MARTIAN));
+	kern_frame_to(&f, &a, &group6, &a.v6);
+	frame_udp(&f, 1, 80);
+	frame_end(&f);
+	assert_true(kern_to_gives(kern, &a, kern->uplink, &f, BH_MARTIAN));
 	f = syn4(&a.v6, &none6);
 	assert_true(kern_from_gives(kern, &a, &f, BH_MARTIAN));
 }
