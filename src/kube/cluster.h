@@ -2,7 +2,8 @@
 /*
  * The Kubernetes source: pods, namespaces and network policies of a cluster, kept
  * up to date by three watches, in the shape of the manifest source. Whatever
- * happens to the server, the last confirmed objects stay.
+ * happens to the server, the last confirmed objects stay. The process must ignore
+ * SIGPIPE.
  */
 #ifndef KUBE_CLUSTER_H
 #define KUBE_CLUSTER_H

@@ -2,6 +2,7 @@
 #include "lib/kubeclient.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct kubeclient *kubeclient_new(void)
 
 	if (!client)
 		abort();
+	signal(SIGPIPE, SIG_IGN);
 	client->server = apiserver_new(NULL, NULL);
 	client->options = (struct cluster_options){
 		.timing = { .backoff_first = 4,
