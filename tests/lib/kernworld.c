@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/kernworld.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_event(const struct bh_event *event, void *data)
+{
+	struct kernworld *kw = data;
+
+	kw->audits += event->action == BH_AUDIT;
+}
+
+static void must(int r, const struct err *err, const char *what)
+{
+	if (r >= 0)
+		return;
+	fprintf(stderr, "%s: %s\n", what, err->msg);
+	exit(1);
+}
+
+static void link_add(struct kern_pod *pod, size_t n)
+{
+	*pod = (struct kern_pod){ .mac = { 2, 0xb, 0, 0, 2, (uint8_t)n }, .host_mac = { 2, 0xb, 0, 0, 3, (uint8_t)n } };
+	snprintf(pod->name, sizeof(pod->name), "c%zu", n);
+	kern_run("ip link add name %s type veth peer name p-%s && ip link set dev %s up", pod->name, pod->name,
+		 pod->name);
+	pod->ifindex = if_nametoindex(pod->name);
+}
+
+/* One pod of the world becomes an endpoint: a veth, a claimed row, its addresses. */
+static void endpoint_add(struct kernworld *kw, const struct pod *pod, struct kern_pod *ret)
+{
+	struct endpoint *endpoint = &kw->endpoints[kw->n_endpoints++];
+	struct bh_endpoint row = { .flags = BH_EP_ROUTED };
+	struct err err = { 0 };
+
+	link_add(ret, kw->n_endpoints);
+	row.ifindex = ret->ifindex;
+	memcpy(row.mac, ret->mac, 6);
+	memcpy(row.host_mac, ret->host_mac, 6);
+	for (size_t i = 0; i < pod->n_addrs && i < BH_ENDPOINT_ADDRS; i++)
+		row.addr[i] = pod->addrs[i];
+	must(maps_endpoint_claim(kw->kern->maps, &row, &ret->slot, &err), &err, "claim");
+	*endpoint = (struct endpoint){ .slot = ret->slot, .ifindex = ret->ifindex, .namespace = pod->namespace,
+				       .pod = pod->name, .uid = pod->uid, .n_addrs = pod->n_addrs };
+	for (size_t i = 0; i < pod->n_addrs && i < BH_ENDPOINT_ADDRS; i++) {
+		endpoint->addrs[i] = pod->addrs[i];
+		must(maps_local_set(kw->kern->maps, &pod->addrs[i], ret->slot, &err), &err, "local");
+	}
+}
+
+size_t kernworld_update(struct kernworld *kw, const struct world *world)
+{
+	struct plan plan = { 0 };
+	struct err err = { 0 };
+	size_t n;
+
+	must(tables_update(kw->tables, world, kw->endpoints, kw->n_endpoints, &plan, &err), &err,
+	     "compile");
+	must(maps_apply(kw->kern->maps, plan.v, plan.n, &err), &err, "apply");
+	tables_commit(kw->tables);
+	n = plan.n;
+	plan_done(&plan);
+	return n;
+}
+
+void kernworld_start(struct kernworld *kw, const struct world *world)
+{
+	struct bh_snapshot snapshot = { 0 };
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < world->n_pods; i++) {
+		const struct pod *pod = world->pods[i];
+
+		if (pod->n_addrs && !pod->host_network && !pod->finished && i < KERNWORLD_PODS_MAX)
+			endpoint_add(kw, pod, &kw->pods[i]);
+	}
+	kw->tables = tables_new();
+	must(maps_snapshot(kw->kern->maps, &snapshot, &err), &err, "snapshot");
+	must(tables_adopt(kw->tables, &snapshot, &err), &err, "adopt");
+	maps_snapshot_done(&snapshot);
+	kernworld_update(kw, world);
+}
+
+void kernworld_stop(struct kernworld *kw, const struct world *world)
+{
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < world->n_pods && i < KERNWORLD_PODS_MAX; i++) {
+		if (!kw->pods[i].ifindex)
+			continue;
+		must(maps_endpoint_release(kw->kern->maps, kw->pods[i].ifindex, &err), &err, "release");
+		kern_run("ip link del %s", kw->pods[i].name);
+	}
+	kw->tables = tables_free(kw->tables);
+	memset(kw->pods, 0, sizeof(kw->pods));
+	kw->n_endpoints = 0;
+}
+
+static const struct kern_pod *pod_at(const struct kernworld *kw, const struct world *world, const struct pod *pod)
+{
+	for (size_t i = 0; pod && i < world->n_pods && i < KERNWORLD_PODS_MAX; i++) {
+		if (world->pods[i] == pod && kw->pods[i].ifindex)
+			return &kw->pods[i];
+	}
+	return NULL;
+}
+
+/* The first packet of a connection nobody has seen before. */
+static void frame_fill_row(struct kernworld *kw, struct frame *f, const struct explain_query *query)
+{
+	uint16_t port = kw->next_port++;
+
+	switch (query->proto) {
+	case IPPROTO_TCP:
+		frame_tcp(f, port, query->port, FRAME_SYN);
+		break;
+	case IPPROTO_UDP:
+		frame_udp(f, port, query->port);
+		break;
+	case IPPROTO_SCTP:
+		frame_sctp(f, port, query->port, 1 /* INIT */);
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		frame_echo(f, true, port);
+		break;
+	default:
+		frame_proto(f, query->proto, 16);
+	}
+	frame_end(f);
+}
+
+enum explain_verdict kernworld_verdict(struct kernworld *kw, const struct world *world,
+				       const struct explain_query *query)
+{
+	const struct kern_pod *from = pod_at(kw, world, query->from.pod);
+	const struct kern_pod *to = pod_at(kw, world, query->to.pod);
+	struct frame f = { 0 };
+	int action;
+
+	kw->audits = 0;
+	if (from) {
+		kern_frame_from(&f, from, &query->from.addr, &query->to.addr);
+		frame_fill_row(kw, &f, query);
+		action = kern_from_pod(kw->kern, from, &f);
+	} else {
+		kern_frame_to(&f, to, &query->from.addr, &query->to.addr);
+		frame_fill_row(kw, &f, query);
+		action = kern_to_pod(kw->kern, to, query->from.is_own_node ? 0 : kw->kern->uplink, &f);
+	}
+	ring_consume(kw->ring);
+	if (action == KERN_DROP)
+		return EXPLAIN_DENY;
+	return kw->audits ? EXPLAIN_AUDIT : EXPLAIN_ALLOW;
+}
+
+bool kernworld_has(const struct kernworld *kw, const struct world *world, const struct pod *pod)
+{
+	return pod_at(kw, world, pod) != NULL;
+}
+
+struct kernworld *kernworld_open(const char *node_v4, const char *node_v6, const char **why)
+{
+	struct bh_addr addrs[2] = { addr_of(node_v4), addr_of(node_v6) };
+	struct kernworld *kw = calloc(1, sizeof(*kw));
+	struct err err = { 0 };
+
+	if (!kw)
+		abort();
+	kw->next_port = 20000;
+	kw->kern = kern_open(why);
+	if (!kw->kern) {
+		free(kw);
+		return NULL;
+	}
+	kw->kern->config.event_rate = 1000000;
+	must(kern_configure(kw->kern), &err, "configuration");
+	must(ring_open(kw->kern->maps, on_event, kw, &kw->ring, &err), &err, "ring");
+	must(maps_node_addrs_set(kw->kern->maps, addrs, 2, &err), &err, "node addresses");
+	return kw;
+}
+
+void kernworld_close(struct kernworld *kw)
+{
+	ring_free(kw->ring);
+	kern_close(kw->kern);
+	free(kw);
+}
