@@ -221,7 +221,7 @@ struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigne
 		.degraded_since = watch->degraded_since,
 		.why = watch->is_degraded ? watch->why : "",
 		.objects = watch->live.n,
-		.unreadable = objects_unreadable(&watch->live),
+		.unreadable = watch->live.n_unreadable,
 		.counts = watch->counts,
 	};
 }

@@ -99,6 +99,7 @@ void objects_remove(struct objects *objects, struct object *object, struct objec
 	while (*at != object)
 		at = &(*at)->next;
 	*at = object->next;
+	objects->n_unreadable -= !object->body;
 	objects->v[object->at] = objects->v[--objects->n];
 	objects->v[object->at]->at = object->at;
 	object_die(object, dead);
@@ -120,6 +121,7 @@ int objects_put(struct objects *objects, struct object *object, struct object **
 	object->next = *bucket;
 	*bucket = object;
 	objects->v[objects->n++] = object;
+	objects->n_unreadable += !object->body;
 	return 0;
 }
 
@@ -153,6 +155,7 @@ bool objects_commit(struct objects *live, struct objects *shadow, struct object 
 {
 	bool changed = live->n != shadow->n;
 
+	shadow->n_unreadable = 0;
 	for (size_t i = 0; i < shadow->n; i++) {
 		struct object *object = shadow->v[i], *old = objects_find(live, object->key);
 
@@ -160,20 +163,12 @@ bool objects_commit(struct objects *live, struct objects *shadow, struct object 
 			body_keep(old, object);
 		else
 			changed = true;
+		shadow->n_unreadable += !object->body;
 	}
 	objects_clear(live, dead);
 	*live = *shadow;
 	*shadow = (struct objects){ 0 };
 	return changed;
-}
-
-size_t objects_unreadable(const struct objects *objects)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < objects->n; i++)
-		n += !objects->v[i]->body;
-	return n;
 }
 
 /* --- reading one --- */

@@ -44,6 +44,7 @@ struct object {
 struct objects {
 	struct object **v;
 	size_t n, cap;
+	size_t n_unreadable; /* without a body */
 	struct object **buckets;
 	size_t n_buckets; /* a power of two, or 0 */
 };
@@ -70,7 +71,6 @@ bool object_same(const struct object *old, const struct object *object);
  * says the same keeps the body it had. Did anything change? */
 bool objects_commit(struct objects *live, struct objects *shadow, struct object **dead);
 void objects_clear(struct objects *objects, struct object **dead);
-size_t objects_unreadable(const struct objects *objects);
 
 /* \u0000 in a string becomes \ufffd: one annotation must not make the whole list
  * unreadable. */

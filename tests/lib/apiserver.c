@@ -608,6 +608,15 @@ void apiserver_certificate(struct apiserver *server, const char *cert, const cha
 	pthread_mutex_unlock(&server->lock);
 }
 
+void apiserver_want_client(struct apiserver *server, const char *ca)
+{
+	pthread_mutex_lock(&server->lock);
+	if (SSL_CTX_load_verify_locations(server->tls, ca, NULL) != 1)
+		abort();
+	SSL_CTX_set_verify(server->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	pthread_mutex_unlock(&server->lock);
+}
+
 struct apiserver *apiserver_new(const char *cert, const char *key)
 {
 	struct apiserver *server = calloc(1, sizeof(*server));

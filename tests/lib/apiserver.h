@@ -41,6 +41,9 @@ void apiserver_stop(struct apiserver *server);
 void apiserver_start(struct apiserver *server);
 void apiserver_certificate(struct apiserver *server, const char *cert, const char *key);
 
+/* Clients must show a certificate of this authority. */
+void apiserver_want_client(struct apiserver *server, const char *ca);
+
 void apiserver_streaming(struct apiserver *server, enum apiserver_streaming streaming);
 void apiserver_bookmarks(struct apiserver *server, bool on);
 void apiserver_token(struct apiserver *server, const char *token); /* required; null: none */

@@ -38,7 +38,7 @@ struct kubeclient *kubeclient_new(void)
 			    .connect = 3000,
 			    .list_deadline = 8000,
 			    .silence = 5000,
-			    .initial_silence = 150,
+			    .initial_silence = 4000,
 			    .brief = 40,
 			    .server_errors = 150,
 			    .retry_after_max = 400,

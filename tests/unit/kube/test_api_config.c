@@ -366,6 +366,30 @@ static void another_name_may_be_asked_of_the_certificate(void **state)
 	kubeclient_free(client);
 }
 
+static void a_client_certificate_is_shown(void **state)
+{
+	struct folder *folder = *state;
+	struct kubeclient *client;
+
+	make_certificate(folder, "one", "IP:127.0.0.1");
+	make_certificate(folder, "two", "DNS:node");
+	client = tls_client(folder, "127.0.0.1", "one.crt");
+	apiserver_want_client(client->server, at(folder, "two.crt"));
+	client->config.cert_file = strdup(at(folder, "two.crt"));
+	client->config.key_file = strdup(at(folder, "two.key"));
+	assert_int_equal(api_config_refresh(&client->config, &folder->err), 1);
+	kubeclient_start(client);
+	UNTIL(client, cluster_synced(client->cluster));
+	assert_int_equal(client->errors, 0);
+	kubeclient_free(client);
+	client = tls_client(folder, "127.0.0.1", "one.crt");
+	apiserver_want_client(client->server, at(folder, "two.crt"));
+	kubeclient_start(client);
+	UNTIL(client, kubeclient_status(client, "pods").degraded);
+	assert_false(cluster_synced(client->cluster));
+	kubeclient_free(client);
+}
+
 static void a_rotated_certificate_is_believed_with_the_new_authority(void **state)
 {
 	struct folder *folder = *state;
@@ -406,6 +430,7 @@ int main(void)
 		T(a_server_of_another_authority_is_not_believed),
 		T(a_certificate_for_another_host_is_not_believed),
 		T(another_name_may_be_asked_of_the_certificate),
+		T(a_client_certificate_is_shown),
 		T(a_rotated_certificate_is_believed_with_the_new_authority),
 	};
 

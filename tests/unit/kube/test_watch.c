@@ -325,6 +325,7 @@ static void a_server_that_ignores_the_wish_is_listed_in_pages(void **state)
 {
 	struct kubeclient *client = *state;
 
+	client->options.timing.initial_silence = 150;
 	apiserver_streaming(client->server, APISERVER_IGNORES);
 	start_synced(client);
 	assert_int_equal(lists(client), 1);
@@ -467,10 +468,10 @@ static void bookmarks_are_signs_of_life(void **state)
 {
 	struct kubeclient *client = *state;
 
-	client->options.timing.silence = 150;
+	client->options.timing.silence = 500;
 	apiserver_bookmarks(client->server, true);
 	start_synced(client);
-	TURN_FOR(client, 400);
+	TURN_FOR(client, 1100);
 	assert_int_equal(apiserver_count(client->server, "pods?watch=1&allow"), 2);
 }
 
@@ -613,7 +614,7 @@ static void a_token_is_read_again_in_time(void **state)
 	client->options.timing.refresh = 50;
 	start_synced(client);
 	put_token(path, "second");
-	TURN_FOR(client, 120);
+	TURN_FOR(client, 400);
 	apiserver_token(client->server, "second");
 	apiserver_fault(client->server, (struct apiserver_fault){ .match = "never", .times = -1 });
 	apiserver_end_watches(client->server, true);
