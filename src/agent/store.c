@@ -302,6 +302,8 @@ int store_build(struct store *store, const struct source *source, const struct a
 	}
 	store->world.namespaces = source->world->namespaces;
 	store->world.n_namespaces = source->world->n_namespaces;
+	store->world.services = source->world->services;
+	store->world.n_services = source->world->n_services;
 	store->world.posture = *posture;
 	return 0;
 }

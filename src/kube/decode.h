@@ -28,6 +28,10 @@ int decode_pod(const cJSON *object, const char *default_namespace, struct pod **
  * ret->workload is "Kind/name". */
 int decode_workload(const cJSON *object, const char *default_namespace, struct pod **ret, struct err *err);
 
+/* -EINVAL naming the field when names, selector or a port cannot be read: a hint
+ * from half a Service would mislead. */
+int decode_service(const cJSON *object, const char *default_namespace, struct service **ret, struct err *err);
+
 /* 1: decoded, but the posture annotation is none of standard, deny, audit; it
  * counts as unset and err says so. */
 int decode_namespace(const cJSON *object, struct namespace **ret, struct err *err);

@@ -35,9 +35,12 @@ void manifest_objects_done(struct manifest_objects *objects)
 		namespace_free(objects->namespaces[i]);
 	for (size_t i = 0; i < objects->n_netpols; i++)
 		netpol_free(objects->netpols[i]);
+	for (size_t i = 0; i < objects->n_services; i++)
+		service_free(objects->services[i]);
 	free(objects->pods);
 	free(objects->namespaces);
 	free(objects->netpols);
+	free(objects->services);
 	*objects = (struct manifest_objects){ 0 };
 }
 
@@ -150,8 +153,28 @@ static int load_namespace(struct loading *loading, const cJSON *object, const ch
 	return r;
 }
 
-/* Kinds that belong to a cluster's picture and say nothing about pods or
- * policies are taken without a word. */
+/* Nothing asks a Service but lint and hints, and without it a verdict is the same.
+ * One that cannot be read is left out; its file's policies must not be held back. */
+static int load_service(struct loading *loading, const cJSON *object, const char *what, struct err *err)
+{
+	struct manifest_objects *objects = &loading->objects;
+	struct service *service = NULL;
+	int r = decode_service(object, loading->reader->default_namespace, &service, err);
+
+	if (r == -EINVAL) {
+		loading_report(loading, true, what, err->msg);
+		return 0;
+	}
+	if (r == 0)
+		r = list_add((void ***)&objects->services, &objects->n_services, service, err);
+	if (r < 0)
+		service_free(service);
+	return r;
+}
+
+/* An EndpointSlice belongs to a cluster's picture and is taken without a word: what
+ * it says of a Service with a selector the pods' labels say, and for one without a
+ * selector nothing is asked. */
 static int load_nothing(struct loading *loading, const cJSON *object, const char *what, struct err *err)
 {
 	(void)loading, (void)object, (void)what, (void)err;
@@ -172,7 +195,7 @@ static const struct kind {
 	{ "apps", "ReplicaSet", load_workload },
 	{ "batch", "Job", load_workload },
 	{ "batch", "CronJob", load_workload },
-	{ "", "Service", load_nothing },
+	{ "", "Service", load_service },
 	{ "discovery.k8s.io", "EndpointSlice", load_nothing },
 };
 

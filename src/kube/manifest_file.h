@@ -18,6 +18,8 @@ struct manifest_objects {
 	size_t n_namespaces;
 	struct netpol **netpols;
 	size_t n_netpols;
+	struct service **services;
+	size_t n_services;
 };
 
 struct manifest_file {

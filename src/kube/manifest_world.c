@@ -130,6 +130,23 @@ static int netpols_collect(const struct set *set, struct entry *entries, struct 
 	return entries_settle(set, entries, n, (void ***)&world->netpols, &world->n_netpols, err);
 }
 
+static int services_collect(const struct set *set, struct entry *entries, struct world *world,
+			    struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_files; i++)
+		for (size_t j = 0; j < set->files[i]->objects.n_services; j++) {
+			struct service *service = set->files[i]->objects.services[j];
+
+			entries[n] = (struct entry){
+				"Service", service->namespace, service->name, set->files[i], n, service
+			};
+			n++;
+		}
+	return entries_settle(set, entries, n, (void ***)&world->services, &world->n_services, err);
+}
+
 int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 			 const struct manifest_reader *reader, struct world *world, struct err *err)
 {
@@ -141,7 +158,7 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 	for (size_t i = 0; i < n_files; i++) {
 		const struct manifest_objects *objects = &files[i]->objects;
 
-		n += objects->n_pods + objects->n_namespaces + objects->n_netpols;
+		n += objects->n_pods + objects->n_namespaces + objects->n_netpols + objects->n_services;
 	}
 	entries = calloc(n, sizeof(*entries));
 	if (!entries)
@@ -151,7 +168,9 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 		r = namespaces_collect(&set, entries, world, err);
 	if (r == 0)
 		r = netpols_collect(&set, entries, world, err);
+	if (r == 0)
+		r = services_collect(&set, entries, world, err);
 	if (r < 0)
-		world->n_pods = world->n_namespaces = world->n_netpols = 0;
+		world->n_pods = world->n_namespaces = world->n_netpols = world->n_services = 0;
 	return r;
 }

@@ -65,6 +65,7 @@ struct manifests *manifests_free(struct manifests *manifests)
 	free(manifests->world.pods);
 	free(manifests->world.namespaces);
 	free(manifests->world.netpols);
+	free(manifests->world.services);
 	free(manifests->folder);
 	free(manifests->default_namespace);
 	free(manifests);

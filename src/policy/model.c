@@ -70,6 +70,23 @@ struct namespace *namespace_free(struct namespace *ns)
 	return NULL;
 }
 
+struct service *service_free(struct service *service)
+{
+	if (!service)
+		return NULL;
+	for (size_t i = 0; i < service->n_ports; i++) {
+		free(service->ports[i].name);
+		free(service->ports[i].target_name);
+	}
+	free(service->ports);
+	free(service->addrs);
+	labels_done(&service->selector);
+	free(service->namespace);
+	free(service->name);
+	free(service);
+	return NULL;
+}
+
 void posture_config_done(struct posture_config *config)
 {
 	strings_free(config->exempt_namespaces, config->n_exempt_namespaces);
@@ -86,9 +103,12 @@ void world_done(struct world *world)
 		namespace_free(world->namespaces[i]);
 	for (size_t i = 0; i < world->n_netpols; i++)
 		netpol_free(world->netpols[i]);
+	for (size_t i = 0; i < world->n_services; i++)
+		service_free(world->services[i]);
 	free(world->pods);
 	free(world->namespaces);
 	free(world->netpols);
+	free(world->services);
 	posture_config_done(&world->posture);
 	*world = (struct world){ 0 };
 }

@@ -111,6 +111,27 @@ struct pod {
 	size_t n_ports;
 };
 
+struct service_port {
+	char *name; /* may be empty */
+	uint8_t proto;
+	uint16_t port;	   /* what clients dial */
+	uint16_t target;   /* what the pods serve; 0: target_name says it */
+	char *target_name; /* a port's name in each pod; null: numeric */
+};
+
+/* Verdicts are on pods and never read these (R25); lint and hints do. */
+struct service {
+	char *namespace;
+	char *name;
+	struct labels selector;
+	bool has_selector; /* without one, it says nothing about pods */
+	bool headless;	   /* clients dial the pods themselves: no translation */
+	struct bh_addr *addrs; /* spec.clusterIPs */
+	size_t n_addrs;
+	struct service_port *ports;
+	size_t n_ports;
+};
+
 enum posture { POSTURE_UNSET, POSTURE_STANDARD, POSTURE_DENY, POSTURE_AUDIT };
 
 struct namespace {
@@ -141,6 +162,8 @@ struct world {
 	size_t n_namespaces;
 	struct netpol **netpols;
 	size_t n_netpols;
+	struct service **services;
+	size_t n_services;
 	struct posture_config posture;
 };
 
@@ -163,6 +186,7 @@ bool netpol_selects(const struct netpol *netpol, const struct pod *pod);
 struct netpol *netpol_free(struct netpol *netpol);
 struct pod *pod_free(struct pod *pod);
 struct namespace *namespace_free(struct namespace *ns);
+struct service *service_free(struct service *service);
 void posture_config_done(struct posture_config *config);
 /* Frees the objects and the arrays. */
 void world_done(struct world *world);

@@ -258,6 +258,40 @@ static void the_later_file_wins(void **state)
 	assert_string_equal(labels_get(&world_pod(world_of(folder), "default", "x")->labels, "from"), "a");
 }
 
+#define SERVICE(name, port)                                                                                  \
+	"kind: Service\nmetadata: {name: " name "}\nspec: {selector: {a: b}, ports: [{port: " port "}]}\n"
+
+static void services_are_read_and_the_later_counts(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", SERVICE("x", "80"));
+	put(folder, "b.yaml", SERVICE("x", "81") "---\n" SERVICE("y", "82"));
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(world_of(folder)->n_services, 2);
+	assert_int_equal(world_of(folder)->services[0]->ports[0].port, 81);
+	reported(folder, "a.yaml: Service default/x is defined in b.yaml too; the one in b.yaml counts");
+	put(folder, "b.yaml", "{");
+	assert_int_equal(read_now(folder), 0);
+	assert_int_equal(world_of(folder)->n_services, 2);
+	drop(folder, "b.yaml");
+	assert_int_equal(read_now(folder), 1);
+	assert_int_equal(world_of(folder)->n_services, 1);
+	assert_int_equal(world_of(folder)->services[0]->ports[0].port, 80);
+}
+
+static void a_service_that_cannot_be_read_holds_no_policy_back(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml", POLICY("p") "---\n" SERVICE("x", "0"));
+	assert_int_equal(read_now(folder), 1);
+	reported(folder, "a.yaml:8: Service x: spec.ports[0].port: must be a whole number from 1 to 65535");
+	assert_int_equal(manifests_broken(folder->manifests), 0);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	assert_int_equal(world_of(folder)->n_services, 0);
+}
+
 static void deleting_a_file_takes_its_objects(void **state)
 {
 	struct folder *folder = *state;
@@ -502,6 +536,8 @@ int main(void)
 		TEST(problems_of_a_policy_name_their_line),
 		TEST(a_wrong_posture_is_reported),
 		TEST(the_later_file_wins),
+		TEST(services_are_read_and_the_later_counts),
+		TEST(a_service_that_cannot_be_read_holds_no_policy_back),
 		TEST(deleting_a_file_takes_its_objects),
 		TEST(a_missing_folder_keeps_the_world),
 		TEST(an_unreadable_file_is_broken_and_comes_back),
