@@ -76,9 +76,9 @@ const struct command cmd_lint = {
 	.options = OPT_EVERYWHERE | OPT_OFFLINE,
 	.summary = "what the policies say that they hardly mean",
 	.help = "Errors: invalid parts of policies (they isolate and allow nothing). Warnings: named\n"
-		"ports that nobody serves, sections without effect. Notes: policies and peers that\n"
-		"match no pod now. With --manifests, files and objects that are not read are named\n"
-		"on stderr.\n\n"
+		"ports that nobody serves, ports that are a Service's and not its pods', sections\n"
+		"without effect. Notes: policies and peers that match no pod now. With --manifests,\n"
+		"files and objects that are not read are named on stderr.\n\n"
 		"Exits 0 without errors and warnings, 1 with them, 2 when it cannot say.\n\n"
 		"Example: bulkheadctl lint --manifests ./manifests",
 	.run = run,

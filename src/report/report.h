@@ -32,7 +32,8 @@ int report_resolve_port(const struct explain_end *to, const char *text, uint8_t 
  *  "verdict":"allow|deny|audit|unknown","egress":{side},"ingress":{side},"sentence"}
  * with side = {"judged","isolated","byPosture","verdict","isolating":["ns/name"],
  *  "exemption"?,"policy"?,"rule"?,"clause"?,"why"?}. The sentence is escaped and has
- * a headline and a line per judged side. Two pods are judged by addresses of one
+ * a headline and a line per judged side, and a hint where a rule lists a Service's
+ * port (R25). Two pods are judged by addresses of one
  * family where they have it. */
 int report_explain(const struct world *world, const struct explain_query *query, cJSON **ret,
 		   struct err *err);
@@ -62,8 +63,8 @@ int report_policies(const struct world *world, cJSON **ret, struct err *err);
 
 /* Lint over the world: {"findings":[{"object":"NetworkPolicy ns/name","field",
  * "level":"error|warning|note","message"}]}: what is invalid (R23, error), named
- * ports that a selected or reachable pod does not serve (R14, warning), peers and
- * policies that match nothing now (note). */
+ * ports that a selected or reachable pod does not serve (R14, warning), ports that
+ * are a Service's and not its pods' (R25, warning), peers and policies that match nothing now (note). */
 int report_lint(const struct world *world, cJSON **ret, struct err *err);
 
 #endif

@@ -115,6 +115,7 @@ static void why_add(struct text *text, const struct world *world, const struct e
 		text->failed = true;
 	else
 		text_addf(text, "; %s", words);
+	side_hint_add(text, "; ", world, query, explanation, (enum bh_direction)event->direction);
 }
 
 /* "dropped TCP shop/job (10.1.0.7) -> shop/db (10.1.0.9) port 5432, ingress of

@@ -31,6 +31,8 @@ static char *answer_sentence(const struct world *world, const struct explain_que
 	if (proto_has_ports(query->proto))
 		text_addf(&text, "/%u", query->port);
 	text_addf(&text, ": %s\n%s", outcome_words[explanation->verdict], sides);
+	for (int direction = 0; direction < 2; direction++)
+		side_hint_add(&text, "\n  ", world, query, explanation, (enum bh_direction)direction);
 	return text_take(&text);
 }
 

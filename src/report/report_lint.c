@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "report/report.h"
 #include "report/report_part.h"
+#include "report/service_port.h"
 
 /* A selector that misses everywhere tells by name, not a thousand times. */
 #define LINT_FINDINGS_MAX 1000
@@ -147,6 +148,53 @@ static void lint_port(struct lint *lint, const struct rule *rule, const struct p
 					 "a named port never matches an ipBlock");
 }
 
+/* --- Services' ports (R25) --- */
+
+/* Towards anyone, or with an ipBlock in the rule, the port may be meant for others. */
+static bool rule_is_about_pods(const struct lint *lint, const struct rule *rule)
+{
+	if (lint->direction == BH_INGRESS)
+		return true;
+	for (size_t i = 0; i < rule->n_peers; i++)
+		if (rule->peers[i].has_block)
+			return false;
+	return rule->has_peers;
+}
+
+/* A mistake for all backends that the rule is about, or for none: where one of them
+ * uses the port, the rule has its reason. */
+static void lint_service_port(struct lint *lint, const struct rule *rule, const struct service *service,
+			      const struct port_match *port, size_t index)
+{
+	auto_text struct text text = { 0 };
+	uint16_t target = 0;
+
+	if (!service_lists(service, port))
+		return;
+	for (size_t i = 0; i < lint->world->n_pods; i++) {
+		const struct pod *pod = lint->world->pods[i];
+
+		if (service_selects(service, pod) && pod_is_destination(lint, rule, pod) &&
+		    !service_port_mistaken(lint->world, service, port, pod, &target))
+			return;
+	}
+	if (!target)
+		return;
+	service_port_add(&text, service, port, target);
+	lint->failed |= text.failed;
+	if (!text.failed)
+		part_finding_add(lint, "warning", "ports", index, text.data);
+}
+
+static void lint_service_ports(struct lint *lint, const struct rule *rule)
+{
+	if (!rule_is_about_pods(lint, rule))
+		return;
+	for (size_t i = 0; i < rule->n_ports; i++)
+		for (size_t j = 0; j < lint->world->n_services; j++)
+			lint_service_port(lint, rule, lint->world->services[j], &rule->ports[i], i);
+}
+
 /* --- policies --- */
 
 static void lint_rule(struct lint *lint, const struct rule *rule)
@@ -157,6 +205,7 @@ static void lint_rule(struct lint *lint, const struct rule *rule)
 		lint_peer(lint, &rule->peers[i], i);
 	for (size_t i = 0; i < rule->n_ports; i++)
 		lint_port(lint, rule, &rule->ports[i], i);
+	lint_service_ports(lint, rule);
 }
 
 static bool selects_any(const struct lint *lint)

@@ -40,6 +40,12 @@ void text_add_escaped(struct text *text, const char *raw);
 /* Both sides and the verdict of an explanation into `object`. */
 bool put_explanation(cJSON *object, const struct explanation *explanation);
 
+/* R25: says after `before` when the nearest rule of that side lists a Service's port
+ * instead of the one that the destination serves; else nothing. */
+void side_hint_add(struct text *text, const char *before, const struct world *world,
+		   const struct explain_query *query, const struct explanation *explanation,
+		   enum bh_direction direction);
+
 /* Who has this address: a pod, the node, or somebody outside. */
 struct explain_end end_of_addr(const struct world *world, const struct report_node *node,
 			       const struct bh_addr *addr);

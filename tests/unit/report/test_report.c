@@ -581,6 +581,166 @@ static void lint_passes_problems_on(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- Services (R25) --- */
+
+/* shop/api in front of the pods of role db: `port` there is `target` in the pods. */
+static struct service *db_service(struct world *world, uint16_t port, uint16_t target)
+{
+	struct service *service = calloc(1, sizeof(*service));
+
+	service->namespace = strdup("shop");
+	service->name = strdup("api");
+	service->has_selector = true;
+	labels_set(&service->selector, "role", "db");
+	service->ports = calloc(1, sizeof(*service->ports));
+	service->n_ports = 1;
+	service->ports[0] = (struct service_port){ strdup("web"), IPPROTO_TCP, port, target, NULL };
+	world->services = reallocarray(world->services, world->n_services + 1, sizeof(service));
+	world->services[world->n_services++] = service;
+	return service;
+}
+
+/* The policy's second rule takes one port, and no other. */
+static struct port_match *rule_lists(struct world *world, uint16_t number)
+{
+	struct port_match *port = &world->netpols[0]->rules[BH_INGRESS][1].ports[0];
+
+	port->first = port->last = number;
+	return port;
+}
+
+static size_t warnings_with(const struct world *world, const char *message, char field[64])
+{
+	auto_json cJSON *answer = NULL;
+	const cJSON *finding;
+	size_t n = 0;
+
+	assert_int_equal(report_lint(world, &answer, NULL), 0);
+	cJSON_ArrayForEach (finding, json_get(answer, "findings"))
+		if (strcmp(text_at(finding, "level", NULL), "warning") == 0 &&
+		    strstr(text_at(finding, "message", NULL), message)) {
+			snprintf(field, 64, "%s", text_at(finding, "field", NULL));
+			n++;
+		}
+	return n;
+}
+
+static void lint_tells_a_services_port_from_its_pods(void **state)
+{
+	struct world *world = *state;
+	char field[64] = "";
+
+	db_service(world, 80, 9000);
+	rule_lists(world, 80);
+	assert_int_equal(warnings_with(world, "port 80 is Service shop/api's; its pods serve 9000", field),
+			 1);
+	assert_string_equal(field, "spec.ingress[1].ports[0]");
+}
+
+static void lint_accepts_a_port_that_a_backend_uses(void **state)
+{
+	struct world *world = *state;
+	struct service *service = db_service(world, 80, 9000);
+	struct port_match *port = rule_lists(world, 9000);
+	char field[64];
+
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+	port = rule_lists(world, 80);
+	serve(world->pods[2], "", 80); /* declared */
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+	world->pods[2]->ports[world->pods[2]->n_ports - 1].number = 81;
+	assert_int_equal(warnings_with(world, "is Service", field), 1);
+	port->proto = IPPROTO_UDP;
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+	port->proto = IPPROTO_TCP;
+	service->headless = true;
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+	service->headless = false;
+	db_service(world, 8080, 80); /* another Service leads there */
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+}
+
+static void lint_needs_a_selector_that_meets_the_policys_pods(void **state)
+{
+	struct world *world = *state;
+	struct service *service = db_service(world, 80, 9000);
+	char field[64];
+
+	rule_lists(world, 80);
+	service->has_selector = false;
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+	service->has_selector = true;
+	labels_set(&service->selector, "role", "api");
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+	labels_set(&service->selector, "role", "db");
+	assert_int_equal(warnings_with(world, "is Service", field), 1);
+}
+
+static void lint_resolves_a_target_by_its_name(void **state)
+{
+	struct world *world = *state;
+	struct service *service = db_service(world, 80, 0);
+	struct port_match *port = rule_lists(world, 80);
+	char field[64];
+
+	service->ports[0].target_name = strdup("sql");
+	assert_int_equal(warnings_with(world, "port 80 is Service shop/api's; its pods serve 5432", field),
+			 1);
+	port->name = strdup("web"); /* the Service's name for it */
+	assert_int_equal(
+		warnings_with(world, "port \"web\" is Service shop/api's; its pods serve 5432", field), 1);
+	free(service->ports[0].target_name);
+	service->ports[0].target_name = strdup("none");
+	assert_int_equal(warnings_with(world, "is Service", field), 0);
+}
+
+static void lint_looks_at_the_peers_of_an_egress_rule(void **state)
+{
+	struct world *world = *state;
+	struct netpol *netpol = world->netpols[0];
+	struct rule *rule = calloc(1, sizeof(*rule));
+	char field[64] = "";
+
+	db_service(world, 80, 9000);
+	netpol->isolates[BH_EGRESS] = true;
+	netpol->rules[BH_EGRESS] = rule;
+	netpol->n_rules[BH_EGRESS] = 1;
+	rule->has_ports = true;
+	rule->n_ports = 1;
+	rule->ports = calloc(1, sizeof(*rule->ports));
+	rule->ports[0] =
+		(struct port_match){ .proto = IPPROTO_TCP, .has_port = true, .first = 80, .last = 80 };
+	assert_int_equal(warnings_with(world, "is Service", field), 0); /* towards anyone */
+	rule->has_peers = true;
+	rule->n_peers = 1;
+	rule->peers = calloc(1, sizeof(*rule->peers));
+	select_role(&rule->peers[0].pods, "db");
+	assert_int_equal(warnings_with(world, "port 80 is Service shop/api's", field), 1);
+	assert_string_equal(field, "spec.egress[0].ports[0]");
+}
+
+static void a_denial_hints_at_the_services_port(void **state)
+{
+	static const char hint[] = "hint: port 80 is Service shop/api's; its pods serve 9000";
+	struct world *world = *state;
+	struct rule *rules = world->netpols[0]->rules[BH_INGRESS];
+	struct bh_event event = an_event("10.0.0.2", "10.0.0.3", 9000);
+	auto_json cJSON *answer = NULL, *drop = NULL, *other = NULL;
+
+	db_service(world, 80, 9000);
+	rule_lists(world, 80);
+	selector_done(&rules[0].peers[0].pods); /* nobody: the second rule is the nearest */
+	select_role(&rules[0].peers[0].pods, "none");
+	answer = ask(world, "shop/job", "shop/db", "9000");
+	assert_string_equal(text_at(answer, "verdict", NULL), "deny");
+	expect_in(text_at(answer, "sentence", NULL), hint);
+	assert_int_equal(report_event(world, &node, &event, world->pods[2], &drop, NULL), 0);
+	expect_in(text_at(drop, "sentence", NULL), hint);
+	assert_null(strchr(text_at(drop, "sentence", NULL), '\n'));
+	other = ask(world, "shop/job", "shop/db", "9001");
+	assert_null(strstr(text_at(other, "sentence", NULL), "hint"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -607,6 +767,12 @@ int main(void)
 		TEST(a_sound_policy_has_no_findings),
 		TEST(lint_finds_what_matches_nothing),
 		TEST(lint_passes_problems_on),
+		TEST(lint_tells_a_services_port_from_its_pods),
+		TEST(lint_accepts_a_port_that_a_backend_uses),
+		TEST(lint_needs_a_selector_that_meets_the_policys_pods),
+		TEST(lint_resolves_a_target_by_its_name),
+		TEST(lint_looks_at_the_peers_of_an_egress_rule),
+		TEST(a_denial_hints_at_the_services_port),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
