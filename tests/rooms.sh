@@ -62,7 +62,7 @@ if grep -nE '\b(strcpy|strcat|sprintf|atoi|cJSON_GetObjectItem)\(' -r src --incl
 else
 	echo "ok $((n += 1)) - no banned calls"
 fi
-missing=$(git ls-files "src/*" "bpf/*" "include/*" "tests/*" "deploy/*" Makefile 2>/dev/null | grep -v "[.]conflist$" | xargs grep -L SPDX-License-Identifier)
+missing=$(find src bpf include tests deploy Makefile -type f ! -name '*.conflist' -exec grep -L SPDX-License-Identifier {} +)
 if [ -z "$missing" ]; then
 	echo "ok $((n += 1)) - every file names its licence"
 else

@@ -5,12 +5,6 @@
 # daemon carries on to the new one.
 . "$(dirname "$0")/lib.sh"
 
-does() { # name command...: as check, but in this shell, so that what it sets stays
-	local name=$1
-	shift
-	"$@" >"$scratch/said" 2>&1
-	result $? "$name" "$(cat "$scratch/said")"
-}
 write_policy() { # port: by rename, as a careful operator would
 	cat >"$scratch/policy.yaml" <<END
 kind: NetworkPolicy

@@ -4,14 +4,8 @@
 # valgrind: it must lose no byte and no descriptor, and leave nothing behind.
 . "$(dirname "$0")/lib.sh"
 
-does() { # name command...: as check, but in this shell, so that what it sets stays
-	local name=$1
-	shift
-	"$@" >"$scratch/said" 2>&1
-	result $? "$name" "$(cat "$scratch/said")"
-}
-
 command -v valgrind >/dev/null || world_skip 'needs valgrind'
+! is_sanitized || world_skip 'valgrind cannot run a sanitized binary'
 cat >"$manifests/world.yaml" <<'END'
 apiVersion: apps/v1
 kind: Deployment

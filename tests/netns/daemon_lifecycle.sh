@@ -4,13 +4,6 @@
 # second daemon, broken manifests, and what the control socket refuses.
 . "$(dirname "$0")/lib.sh"
 
-does() { # name command...: as check, but in this shell, so that what it sets stays
-	local name=$1
-	shift
-	"$@" >"$scratch/said" 2>&1
-	result $? "$name" "$(cat "$scratch/said")"
-}
-
 api() { # method path [body]: the reply's status code, a space, its body
 	local said
 	said=$(curl -s -0 -m 20 --unix-socket "$run_dir/bulkhead.sock" -X "$1" -H Expect: -w " %{http_code}" \

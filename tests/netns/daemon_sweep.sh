@@ -4,12 +4,6 @@
 # files that are gone, ADDs that were killed (THREATS F7, F13, F16).
 . "$(dirname "$0")/lib.sh"
 
-does() { # name command...: as check, but in this shell, so that what it sets stays
-	local name=$1
-	shift
-	"$@" >"$scratch/said" 2>&1
-	result $? "$name" "$(cat "$scratch/said")"
-}
 metric_is() { [ "$(metrics | awk -v name="$1" '$1 == name { print $2 }')" = "$2" ]; }
 host_link() { sed -n 's/.*"hostIfname":"\([^"]*\)".*/\1/p' "$run_dir/attachments/$(cat "$(pod_file "$1")/id"):eth0.json"; }
 our_links() { ip -o link | grep -c ': bh[0-9a-f]*@'; }

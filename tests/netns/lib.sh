@@ -18,8 +18,9 @@
 #               net_conf [JSON-MEMBERS]        prints a configuration; $net_version
 #                                              and $net_families ("4", "6", "46") shape it
 #               netns_new NAME                 prints its path
-#   tests       check NAME COMMAND..., is NAME GOT WANT, like NAME TEXT PATTERN: one TAP
-#               line each; the plan and the exit code follow at the end
+#   tests       check NAME COMMAND..., does NAME COMMAND... (in this shell, so that what it
+#               sets stays), is NAME GOT WANT, like NAME TEXT PATTERN: one TAP line each; the
+#               plan and the exit code follow at the end
 #   ctl ...     bulkheadctl; ctl_counts: packets passed and dropped, from the metrics
 #   hooks_of, hook_remove HOST-INTERFACE: TCX links or clsact filters
 #   inventory   everything a pod may leave behind, as text: compare before and after
@@ -39,6 +40,8 @@ world_skip() {
 	printf '1..1\nok 1 - %s # SKIP %s\n' "$(basename "$0")" "$1"
 	exit 0
 }
+
+is_sanitized() { ldd "$BUILD/bulkheadd" | grep -q libasan; }
 
 if [ -z "${BULKHEAD_WORLD:-}" ]; then
 	[ "$(id -u)" = 0 ] || world_skip 'needs root to make namespaces'
@@ -90,6 +93,12 @@ check() { # name command...
 	said=$("$@" 2>&1)
 	code=$?
 	result "$code" "$name" "$said"
+}
+does() { # name command...: as check, but in this shell, so that what it sets stays
+	local name=$1
+	shift
+	"$@" >"$scratch/said" 2>&1
+	result $? "$name" "$(cat "$scratch/said")"
 }
 is() { # name got want
 	if [ "$2" = "$3" ]; then result 0 "$1"; else result 1 "$1" "got:  $2
