@@ -14,11 +14,13 @@
 
 DEFINE_AUTO(struct agent, agent_free)
 
-static void report_manifest(bool is_error, const char *message, void *data)
+static void report_manifest(enum manifest_news news, const char *message, void *data)
 {
 	(void)data;
-	if (is_error)
+	if (news == MANIFEST_BROKEN)
 		log_error("manifest %s; keeping the last good objects of that file", message);
+	else if (news == MANIFEST_PROBLEM)
+		log_error("manifest %s", message);
 	else
 		log_info("manifest %s", message);
 }

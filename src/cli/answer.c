@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/unixhttp.h"
 
 #define auto_reply cleanup(unixhttp_reply_done)
 
@@ -47,7 +46,7 @@ void complain_of_daemon(const struct screen *screen, const char *socket, const s
 		screen_complain(screen, "%s", err->msg);
 }
 
-static int reply_check(const struct screen *screen, const struct unixhttp_reply *reply, cJSON **ret)
+int reply_read(const struct screen *screen, const struct unixhttp_reply *reply, cJSON **ret)
 {
 	auto_json cJSON *json = NULL;
 	struct err err = { 0 };
@@ -76,16 +75,16 @@ int answer_from_daemon(const struct cli_options *options, const struct screen *s
 		complain_of_daemon(screen, options->socket, &err);
 		return CLI_CANNOT_SAY;
 	}
-	return reply_check(screen, &reply, ret);
+	return reply_read(screen, &reply, ret);
 }
 
 /* --- manifests --- */
 
-static void offline_note(bool is_error, const char *message, void *data)
+static void offline_note(enum manifest_news news, const char *message, void *data)
 {
 	struct offline *offline = data;
 
-	if (is_error || offline->list_skipped)
+	if (news != MANIFEST_SKIPPED || offline->list_skipped)
 		screen_complain(offline->screen, "%s", message);
 	else
 		offline->n_skipped++;

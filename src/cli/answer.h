@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/unixhttp.h"
 #include "cli/command.h"
 #include "kube/manifests.h"
 
@@ -17,6 +18,9 @@ int answer_from_daemon(const struct cli_options *options, const struct screen *s
 
 /* Appends "?key=value" or "&key=value", the value percent-encoded. */
 void query_add(struct text *path, const char *key, const char *value);
+
+/* The daemon's reply as JSON, or what it said instead on the screen. */
+int reply_read(const struct screen *screen, const struct unixhttp_reply *reply, cJSON **ret);
 
 void complain_of_daemon(const struct screen *screen, const char *socket, const struct err *err);
 

@@ -68,7 +68,7 @@ struct loading {
 };
 
 /* `message` begins with the field's path when it is about a field. */
-static void loading_report(const struct loading *loading, bool is_error, const char *what,
+static void loading_report(const struct loading *loading, enum manifest_news news, const char *what,
 			   const char *message)
 {
 	auto_text struct text path = { 0 }, line = { 0 };
@@ -81,7 +81,7 @@ static void loading_report(const struct loading *loading, bool is_error, const c
 	text_addf(&line, "%s:%u: %s%s%s%s", loading->name, at, what, *what ? ": " : "", loading->prefix,
 		  message);
 	if (!line.failed)
-		loading->reader->report(is_error, line.data, loading->reader->data);
+		loading->reader->report(news, line.data, loading->reader->data);
 }
 
 static int list_add(void ***list, size_t *n, void *object, struct err *err)
@@ -104,7 +104,7 @@ static int load_netpol(struct loading *loading, const cJSON *object, const char 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < netpol->n_problems; i++)
-		loading_report(loading, true, what, netpol->problems[i]);
+		loading_report(loading, MANIFEST_PROBLEM, what, netpol->problems[i]);
 	r = list_add((void ***)&objects->netpols, &objects->n_netpols, netpol, err);
 	if (r < 0)
 		netpol_free(netpol);
@@ -146,7 +146,7 @@ static int load_namespace(struct loading *loading, const cJSON *object, const ch
 	if (r < 0)
 		return r;
 	if (r == 1)
-		loading_report(loading, true, what, err->msg);
+		loading_report(loading, MANIFEST_PROBLEM, what, err->msg);
 	r = list_add((void ***)&loading->objects.namespaces, &loading->objects.n_namespaces, ns, err);
 	if (r < 0)
 		namespace_free(ns);
@@ -162,7 +162,7 @@ static int load_service(struct loading *loading, const cJSON *object, const char
 	int r = decode_service(object, loading->reader->default_namespace, &service, err);
 
 	if (r == -EINVAL) {
-		loading_report(loading, true, what, err->msg);
+		loading_report(loading, MANIFEST_PROBLEM, what, err->msg);
 		return 0;
 	}
 	if (r == 0)
@@ -229,7 +229,8 @@ static const struct kind *kind_find(const char *name, const char *api_version)
  * wrote it believes that it isolates: that is an error to report. */
 static void report_skipped(const struct loading *loading, const char *what, const char *kind)
 {
-	loading_report(loading, strcmp(kind, "NetworkPolicy") == 0, what, "skipped, this kind is not read");
+	loading_report(loading, strcmp(kind, "NetworkPolicy") == 0 ? MANIFEST_PROBLEM : MANIFEST_SKIPPED,
+		       what, "skipped, this kind is not read");
 }
 
 static int load_object(struct loading *loading, const cJSON *object, const char *list_kind, struct err *err)
@@ -246,7 +247,7 @@ static int load_object(struct loading *loading, const cJSON *object, const char 
 		return err_set(err, ENOMEM, "%s", loading->name);
 	if (!*kind) {
 		loading->broken = true;
-		loading_report(loading, true, what.data, "kind: missing");
+		loading_report(loading, MANIFEST_BROKEN, what.data, "kind: missing");
 		return 0;
 	}
 	found = kind_find(kind, api_version);
@@ -258,7 +259,7 @@ static int load_object(struct loading *loading, const cJSON *object, const char 
 	if (r != -EINVAL)
 		return r;
 	loading->broken = true;
-	loading_report(loading, true, what.data, err->msg);
+	loading_report(loading, MANIFEST_BROKEN, what.data, err->msg);
 	return 0;
 }
 
@@ -322,7 +323,7 @@ static int documents_load(struct loading *loading, struct err *err)
 		return r;
 	if (r < 0) {
 		loading->broken = true;
-		loading->reader->report(true, err->msg, loading->reader->data);
+		loading->reader->report(MANIFEST_BROKEN, err->msg, loading->reader->data);
 		return 0;
 	}
 	for (size_t i = 0; i < docs.n; i++) {
@@ -401,7 +402,7 @@ int manifest_file_read(struct manifest_file *file, int folder_fd, const struct s
 		return r;
 	if (r < 0) {
 		if (!file->broken || !stat_is_same(&file->stat, st))
-			reader->report(true, err->msg, reader->data);
+			reader->report(MANIFEST_BROKEN, err->msg, reader->data);
 		file->broken = true;
 		file->stat = *st;
 		file->racy = true; /* try again, whatever the time stamp says */

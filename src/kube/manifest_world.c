@@ -56,7 +56,7 @@ static void report_twice(const struct set *set, const struct entry *loser, const
 		  loser->kind, loser->namespace, *loser->namespace ? "/" : "", loser->name,
 		  winner->file->name, winner->file->name);
 	if (!line.failed)
-		set->reader->report(true, line.data, set->reader->data);
+		set->reader->report(MANIFEST_PROBLEM, line.data, set->reader->data);
 }
 
 /* Sorts, keeps the last of equals, and hands the objects to the world. */

@@ -21,8 +21,14 @@
 
 struct manifests;
 
+enum manifest_news {
+	MANIFEST_SKIPPED, /* an object of a kind that is not read */
+	MANIFEST_PROBLEM, /* an object says what it cannot mean, or is there twice; the file counts */
+	MANIFEST_BROKEN,  /* the file cannot be read whole: its last good objects stay */
+};
+
 /* Called for every problem and every skipped object: "file:line: what". */
-typedef void (*manifests_report_fn)(bool is_error, const char *message, void *data);
+typedef void (*manifests_report_fn)(enum manifest_news news, const char *message, void *data);
 
 /* default_namespace is for objects that name none ("default"). */
 int manifests_new(const char *folder, const char *default_namespace, manifests_report_fn report, void *data,

@@ -21,15 +21,16 @@ struct folder {
 	char path[64];
 	struct manifests *manifests;
 	struct text reports;
-	unsigned int errors;
+	unsigned int errors, broken;
 };
 
-static void note(bool is_error, const char *message, void *data)
+static void note(enum manifest_news news, const char *message, void *data)
 {
 	struct folder *folder = data;
 
 	text_addf(&folder->reports, "%s\n", message);
-	folder->errors += is_error;
+	folder->errors += news != MANIFEST_SKIPPED;
+	folder->broken += news == MANIFEST_BROKEN;
 }
 
 static void put(const struct folder *folder, const char *name, const char *content)
@@ -170,6 +171,7 @@ static void a_broken_file_keeps_its_last_good_objects(void **state)
 	put(folder, "a.yaml", POD("a2") "---\nkind: NetworkPolicy\nmetadata: {nam: p}\n");
 	assert_int_equal(read_now(folder), 0);
 	reported(folder, "a.yaml:6: NetworkPolicy: metadata.name: missing");
+	assert_int_equal(folder->broken, 1);
 	assert_int_equal(manifests_broken(folder->manifests), 1);
 	assert_non_null(world_pod(world_of(folder), "default", "a"));
 	assert_null(world_pod(world_of(folder), "default", "a2"));
@@ -221,6 +223,7 @@ static void problems_of_a_policy_name_their_line(void **state)
 	    "kind: List\nitems:\n- kind: NetworkPolicy\n  metadata: {name: q}\n  spec:\n    tier: 1\n");
 	read_now(folder);
 	assert_int_equal(folder->errors, 2);
+	assert_int_equal(folder->broken, 0);
 	assert_int_equal(manifests_broken(folder->manifests), 0);
 	reported(folder, "a.yaml:10: NetworkPolicy p: spec.ingress[0].ports[1].port: must be a whole number");
 	reported(folder, "b.yaml:6: NetworkPolicy q: items[0].spec.tier: unknown field");
@@ -250,6 +253,7 @@ static void the_later_file_wins(void **state)
 	assert_string_equal(labels_get(&world_of(folder)->pods[0]->labels, "from"), "b");
 	reported(folder, "a.yaml: Pod default/x is defined in b.yaml too; the one in b.yaml counts");
 	assert_int_equal(folder->errors, 1);
+	assert_int_equal(folder->broken, 0);
 	put(folder, "c.yaml", POD("y"));
 	assert_int_equal(read_now(folder), 1);
 	assert_int_equal(folder->errors, 1);
