@@ -199,6 +199,36 @@ void unixhttp_reply_done(struct unixhttp_reply *reply)
 	*reply = (struct unixhttp_reply){ 0 };
 }
 
+/* What follows the head, to its end. */
+static int body_read(struct exchange *x, const struct head *head, struct unixhttp_reply *ret_reply,
+		     struct err *err)
+{
+	size_t len;
+	char *copy;
+
+	while (!x->ended && x->in.len <= REPLY_MAX) {
+		int r;
+
+		if (head->content_length >= 0 && x->in.len - head->body_at >= (size_t)head->content_length)
+			break;
+		r = exchange_read(x, err);
+		if (r < 0)
+			return r;
+	}
+	len = x->in.len - head->body_at;
+	if (x->in.len > REPLY_MAX)
+		return bad_reply(x, "too large", err);
+	if (head->content_length >= 0 && len != (size_t)head->content_length)
+		return bad_reply(x, "length differs from its Content-Length", err);
+	copy = malloc(len + 1);
+	if (!copy)
+		return err_set(err, ENOMEM, "reply of %s: out of memory", x->socket_path);
+	memcpy(copy, x->in.data + head->body_at, len);
+	copy[len] = '\0';
+	*ret_reply = (struct unixhttp_reply){ .status = head->status, .body = copy, .len = len };
+	return 0;
+}
+
 int unixhttp_request(const char *socket_path, const char *method, const char *path, const char *body,
 		     unsigned int timeout_ms, struct unixhttp_reply *ret_reply, struct err *err)
 {
@@ -206,33 +236,11 @@ int unixhttp_request(const char *socket_path, const char *method, const char *pa
 					    .fd = -1,
 					    .deadline_ms = now_ms() + timeout_ms };
 	struct head head;
-	size_t len;
-	int r;
+	int r = exchange_start(&x, method, path, body, err);
 
-	r = exchange_start(&x, method, path, body, err);
 	if (r == 0)
 		r = head_read(&x, &head, err);
-	while (r == 0 && !x.ended && x.in.len <= REPLY_MAX) {
-		if (head.content_length >= 0 && x.in.len - head.body_at >= (size_t)head.content_length)
-			break;
-		r = exchange_read(&x, err);
-	}
-	if (r < 0)
-		return r;
-	len = x.in.len - head.body_at;
-	if (x.in.len > REPLY_MAX)
-		return bad_reply(&x, "too large", err);
-	if (head.content_length >= 0 && len != (size_t)head.content_length)
-		return bad_reply(&x, "length differs from its Content-Length", err);
-
-	char *copy = malloc(len + 1);
-
-	if (!copy)
-		return err_set(err, ENOMEM, "reply of %s: out of memory", socket_path);
-	memcpy(copy, x.in.data + head.body_at, len);
-	copy[len] = '\0';
-	*ret_reply = (struct unixhttp_reply){ .status = head.status, .body = copy, .len = len };
-	return 0;
+	return r < 0 ? r : body_read(&x, &head, ret_reply, err);
 }
 
 /* Hands out the whole lines at the front of the buffer and drops them from it.
@@ -257,7 +265,7 @@ static int lines_deliver(struct text *in, bool ended, int (*line)(char *line, vo
 }
 
 int unixhttp_stream(const char *socket_path, const char *path, int (*line)(char *line, void *data),
-		    void *data, struct err *err)
+		    void *data, struct unixhttp_reply *ret_refusal, struct err *err)
 {
 	auto_exchange struct exchange x = { .socket_path = socket_path,
 					    .fd = -1,
@@ -270,8 +278,12 @@ int unixhttp_stream(const char *socket_path, const char *path, int (*line)(char 
 		r = head_read(&x, &head, err);
 	if (r < 0)
 		return r;
-	if (head.status != 200)
+	if (head.status != 200) {
+		r = body_read(&x, &head, ret_refusal, err);
+		if (r < 0)
+			return r;
 		return err_set(err, EPROTO, "%s answered %d to %s", socket_path, head.status, path);
+	}
 	x.deadline_ms = -1; /* the next event may take hours */
 	x.in.len -= head.body_at;
 	memmove(x.in.data, x.in.data + head.body_at, x.in.len + 1);

@@ -27,8 +27,9 @@ int unixhttp_request(const char *socket_path, const char *method, const char *pa
 		     unsigned int timeout_ms, struct unixhttp_reply *ret_reply, struct err *err);
 
 /* A streamed reply of lines (GET): calls `line` for each until it returns non-zero
- * or the server ends. */
+ * or the server ends. -EPROTO: the server refused, and *ret_refusal is what it
+ * said. */
 int unixhttp_stream(const char *socket_path, const char *path, int (*line)(char *line, void *data),
-		    void *data, struct err *err);
+		    void *data, struct unixhttp_reply *ret_refusal, struct err *err);
 
 #endif

@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/unixhttp.h"
 #include "cli/answer.h"
+
+#define auto_reply cleanup(unixhttp_reply_done)
 
 #define LIMIT_MAX 1024 /* the daemon remembers no more */
 
@@ -23,7 +24,7 @@ static void drop_print(const struct screen *screen, const cJSON *drop)
 	putc('\n', screen->out);
 }
 
-/* Non-zero ends the stream. A refusal comes as one line with an error. */
+/* Non-zero ends the stream. An error in the middle of it comes as a line. */
 static int drop_show(char *line, void *data)
 {
 	struct drops_view *view = data;
@@ -50,11 +51,25 @@ static int drop_show(char *line, void *data)
 	return fflush(view->screen->out) != 0;
 }
 
+static int drops_follow(struct drops_view *view, const char *path)
+{
+	auto_reply struct unixhttp_reply refusal = { 0 };
+	auto_json cJSON *nothing = NULL;
+	struct err err = { 0 };
+
+	if (unixhttp_stream(view->options->socket, path, drop_show, view, &refusal, &err) == 0 ||
+	    view->code != CLI_OK)
+		return view->code;
+	if (refusal.body)
+		return reply_read(view->screen, &refusal, &nothing);
+	complain_of_daemon(view->screen, view->options->socket, &err);
+	return CLI_CANNOT_SAY;
+}
+
 static int run(const struct cli_options *options, struct screen *screen)
 {
 	struct drops_view view = { .options = options, .screen = screen };
 	auto_text struct text path = { 0 };
-	struct err err = { 0 };
 	unsigned long limit;
 
 	if (options->limit && text_to_ulong(options->limit, 0, LIMIT_MAX, &limit) < 0) {
@@ -71,11 +86,7 @@ static int run(const struct cli_options *options, struct screen *screen)
 		screen_complain(screen, "out of memory");
 		return CLI_CANNOT_SAY;
 	}
-	if (unixhttp_stream(options->socket, path.data, drop_show, &view, &err) < 0 && view.code == CLI_OK) {
-		complain_of_daemon(screen, options->socket, &err);
-		return CLI_CANNOT_SAY;
-	}
-	return view.code;
+	return drops_follow(&view, path.data);
 }
 
 const struct command cmd_drops = {

@@ -213,6 +213,7 @@ static void absent_daemon_is_told_apart(void **state)
 }
 
 static char lines[256];
+static struct unixhttp_reply refusal;
 
 static int line_note(char *line, void *data)
 {
@@ -227,7 +228,8 @@ static int stream(const char *const *pieces, int max)
 {
 	lines[0] = '\0';
 	close(server_start(pieces));
-	return unixhttp_stream(path, "/v1/drops", line_note, &max, NULL);
+	unixhttp_reply_done(&refusal);
+	return unixhttp_stream(path, "/v1/drops", line_note, &max, &refusal, NULL);
 }
 
 static void stream_hands_out_whole_lines(void **state)
@@ -247,8 +249,13 @@ static void stream_ends_when_the_reader_has_enough(void **state)
 static void stream_that_is_refused_is_an_error(void **state)
 {
 	(void)state;
-	assert_int_equal(stream(PIECES("HTTP/1.0 403 No\r\n\r\nno\n"), 9), -EPROTO);
+	assert_int_equal(stream(PIECES("HTTP/1.0 403 No\r\nContent-Length: 7\r\n\r\nnot", " you"), 9),
+			 -EPROTO);
 	assert_string_equal(lines, "");
+	assert_int_equal(refusal.status, 403);
+	assert_string_equal(refusal.body, "not you");
+	assert_int_equal(stream(PIECES("HTTP/1.0 503 No\r\nContent-Length: 7\r\n\r\nnot"), 9), -EBADMSG);
+	assert_null(refusal.body);
 }
 
 #define SERVED(test) cmocka_unit_test_teardown(test, server_stop)
