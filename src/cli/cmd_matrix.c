@@ -150,7 +150,13 @@ static void cell_add(struct table *table, const cJSON *cell)
 		table->failed = true;
 }
 
-/* Cells come row by row, without the diagonal. */
+/* Is the cell about two replicas of one workload? */
+static bool cell_is_own(const cJSON *cell)
+{
+	return strcmp(text_in(cell, "from"), text_in(cell, "to")) == 0;
+}
+
+/* Cells come row by row; on the diagonal only workloads have one. */
 static void rows_add(struct table *table, const cJSON *matrix, bool numbered)
 {
 	const cJSON *pods = json_get(matrix, "pods"), *from, *cells = json_get(matrix, "cells");
@@ -163,7 +169,7 @@ static void rows_add(struct table *table, const cJSON *matrix, bool numbered)
 		else
 			table_add(table, STYLE_PLAIN, from->valuestring);
 		for (size_t column = 0; column < n; column++) {
-			if (column == row) {
+			if (column == row && !(cell && cell_is_own(cell))) {
 				table_add(table, STYLE_DIM, ".");
 				continue;
 			}
@@ -179,10 +185,14 @@ static void rows_add(struct table *table, const cJSON *matrix, bool numbered)
 
 static void legend_print(const struct screen *screen, const cJSON *matrix)
 {
-	size_t n = (size_t)cJSON_GetArraySize(json_get(matrix, "pods")), talk = 0, unknown = 0;
+	size_t n = (size_t)cJSON_GetArraySize(json_get(matrix, "pods")), talk = 0, unknown = 0, own = 0;
 	const cJSON *cell;
 
 	cJSON_ArrayForEach (cell, json_get(matrix, "cells")) {
+		if (cell_is_own(cell)) {
+			own++;
+			continue;
+		}
 		talk += cell_talks(cell) > 0;
 		unknown += cell_talks(cell) < 0;
 	}
@@ -191,6 +201,8 @@ static void legend_print(const struct screen *screen, const cJSON *matrix)
 	if (unknown)
 		fprintf(screen->out, ", %zu depend on an address that is not known", unknown);
 	fprintf(screen->out, ".\n");
+	if (own)
+		fprintf(screen->out, "On the diagonal: between replicas of one workload.\n");
 	screen_put(screen, STYLE_DIM,
 		   "all: everything   tcp/80: only that   -: nothing   .: itself   ?: depends on an address");
 	putc('\n', screen->out);
@@ -242,7 +254,8 @@ const struct command cmd_matrix = {
 	.summary = "who may reach whom, on which ports",
 	.help = "Prints a table: rows are senders, columns receivers, cells the ports on which the\n"
 		"policies let a connection pass. Exact over all ports and protocols. hostNetwork and\n"
-		"finished pods are left out. With --manifests a workload stands for its pods.\n\n"
+		"finished pods are left out. With --manifests a workload stands for its pods, and\n"
+		"its cell to itself is about two replicas.\n\n"
 		"Example: bulkheadctl matrix --manifests ./manifests --namespace shop",
 	.run = run,
 };

@@ -43,7 +43,8 @@ int report_explain(const struct world *world, const struct explain_query *query,
  *  "ranges":[{"protocol","first","last","verdict"}],"other":verdict}]}; "ports" are
  * those the destination's containers declare. "ranges" and "other" together are
  * exact over all ports: "other" holds for port-less protocols and for every port
- * that no range covers. namespace null: all. hostNetwork and finished pods are
+ * that no range covers. A cell from a workload to itself is about two of its
+ * replicas; a pod has none to itself (R17). namespace null: all. hostNetwork and finished pods are
  * left out. -E2BIG: too many pods for one answer. */
 int report_matrix(const struct world *world, const char *namespace, cJSON **ret, struct err *err);
 

@@ -152,17 +152,24 @@ static int cell_copy(cJSON *cell, const cJSON *known, struct err *err)
 	return 0;
 }
 
+/* A template stands for replicas, and one replica is not the other's self. */
+static bool pod_is_many(const struct pod *pod)
+{
+	return *pod->workload && pod->n_addrs == 0;
+}
+
 static int cell_put(struct matrix *matrix, size_t from, size_t to, struct err *err)
 {
 	cJSON **known = &matrix->known[matrix->kind[from] * matrix->n + matrix->kind[to]];
 	cJSON *cell = put_object(matrix->cells, NULL);
+	const struct pod replica = *matrix->pods[from]; /* a view: nothing in it is freed */
 	int r;
 
 	if (!cell || !put_pod(cell, "from", matrix->pods[from]) || !put_pod(cell, "to", matrix->pods[to]))
 		return err_set(err, ENOMEM, "the matrix");
 	if (*known)
 		return cell_copy(cell, *known, err);
-	r = matrix_cell_fill(matrix->world, matrix->pods[from], matrix->pods[to], cell, err);
+	r = matrix_cell_fill(matrix->world, &replica, matrix->pods[to], cell, err);
 	if (r == 0)
 		*known = cell;
 	return r;
@@ -179,8 +186,8 @@ static int cells_put(struct matrix *matrix, cJSON *answer, struct err *err)
 	for (size_t i = 0; i < matrix->n * matrix->n; i++) {
 		int r;
 
-		/* R17: a pod always reaches itself, so the diagonal says nothing. */
-		if (i / matrix->n == i % matrix->n)
+		/* R17: a pod always reaches itself, so its diagonal says nothing. */
+		if (i / matrix->n == i % matrix->n && !pod_is_many(matrix->pods[i / matrix->n]))
 			continue;
 		r = cell_put(matrix, i / matrix->n, i % matrix->n, err);
 		if (r < 0)

@@ -415,6 +415,22 @@ static void the_matrix_leaves_out_whom_policies_do_not_govern(void **state)
 	assert_int_equal(cJSON_GetArraySize(json_get(none, "pods")), 0);
 }
 
+static void a_workload_has_a_cell_between_its_replicas(void **state)
+{
+	struct world *world = *state;
+	auto_json cJSON *matrix = NULL;
+
+	world->pods[world->n_pods++] = a_pod("store", "db", NULL); /* the policy selects it */
+	serve(world->pods[3], "sql", 5432);
+	world->pods[world->n_pods++] = a_pod("front", "api", NULL);
+	assert_int_equal(report_matrix(world, NULL, &matrix, NULL), 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(matrix, "cells")), 5 * 4 + 2);
+	assert_string_equal(text_at(cell_of(matrix, "shop/store", "shop/store"), "other", NULL), "deny");
+	expect_cell(matrix, "shop/store", "shop/store",
+		    "[{\"protocol\":\"TCP\",\"first\":8000,\"last\":8010,\"verdict\":\"allow\"}]");
+	assert_string_equal(text_at(cell_of(matrix, "shop/front", "shop/front"), "other", NULL), "allow");
+}
+
 /* --- events --- */
 
 static struct bh_event an_event(const char *src, const char *dst, uint16_t port)
@@ -757,6 +773,7 @@ int main(void)
 		TEST(a_pod_hides_the_template_of_its_name),
 		TEST(replicas_share_their_cells_unless_addresses_count),
 		TEST(ranges_join_and_touch_the_ends),
+		TEST(a_workload_has_a_cell_between_its_replicas),
 		TEST(the_matrix_leaves_out_whom_policies_do_not_govern),
 		TEST(a_drop_names_everything_in_one_line),
 		TEST(a_drop_that_policy_did_not_decide_gives_its_reason),
