@@ -32,7 +32,7 @@ static char *answer_sentence(const struct world *world, const struct explain_que
 		text_addf(&text, "/%u", query->port);
 	text_addf(&text, ": %s\n%s", outcome_words[explanation->verdict], sides);
 	for (int direction = 0; direction < 2; direction++)
-		side_hint_add(&text, "\n  ", world, query, explanation, (enum bh_direction)direction);
+		side_hint_add(&text, "\n", world, query, explanation, (enum bh_direction)direction);
 	return text_take(&text);
 }
 
