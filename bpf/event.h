@@ -48,7 +48,9 @@ static __always_inline void event_fill(struct bh_event *event, struct __sk_buff 
  * its interface comes up: counted, but not worth an operator's line. */
 static __always_inline bool is_chatter(const struct pass *pass, __u8 reason)
 {
-	return reason == BH_DST_MAC && (pass->pkt.bits & PKT_GROUP_MAC);
+	if (!(pass->pkt.bits & PKT_GROUP_MAC) || pass->pkt.ethertype != ETH_P_IPV6)
+		return false;
+	return reason == BH_DST_MAC || reason == BH_EXT_HEADER || reason == BH_ND || reason == BH_CLOSED;
 }
 
 static __always_inline void event_report(struct __sk_buff *skb, const struct pass *pass,

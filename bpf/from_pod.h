@@ -122,6 +122,9 @@ static __always_inline int from_pod_ip(struct __sk_buff *skb, struct pass *pass)
 		return r;
 	if (unlikely(packet_is_nd(&pass->pkt)))
 		return nd_check(skb, pass);
+	r = group_mac_check(pass);
+	if (r < 0)
+		return r;
 	if (!endpoint_owns(pass->own.row, &pass->pkt.src))
 		return -BH_SRC_ADDR;
 	if (addr_is_martian(&pass->pkt.src) || addr_is_martian(&pass->pkt.dst))

@@ -43,7 +43,17 @@ static __always_inline int macs_check(const struct ethhdr *eth, const struct pas
 		return 0;
 	if (pass->pkt.ethertype == ETH_P_ARP && mac_is_broadcast(eth->h_dest))
 		return 0;
+	/* A neighbour solicitation goes to a group; whether it is one, the parser
+	 * will know: see group_mac_check(). */
+	if (pass->pkt.ethertype == ETH_P_IPV6 && *(const __u16 *)eth->h_dest == 0x3333)
+		return 0;
 	return -BH_DST_MAC;
+}
+
+/* What is no neighbour discovery goes to the node's MAC (L8). */
+static __always_inline int group_mac_check(const struct pass *pass)
+{
+	return (pass->pkt.bits & PKT_GROUP_MAC) && (pass->own.row->flags & BH_EP_ROUTED) ? -BH_DST_MAC : 0;
 }
 
 /* In this order: VLAN and ethertype, closed, MACs. */
