@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,39 @@ static void why_add(struct text *text, const struct world *world, const struct e
 	side_hint_add(text, "; ", world, query, explanation, (enum bh_direction)event->direction);
 }
 
+static bool is_bare_frame(const struct bh_event *event)
+{
+	return addr_is_zero(&event->src) && addr_is_zero(&event->dst);
+}
+
+/* Nothing behind the Ethernet header was read: "ARP frame", "frame of type 0x88cc". */
+static void frame_add(struct text *text, uint16_t ethertype)
+{
+	switch (ethertype) {
+	case ETH_P_IP:
+		text_addf(text, "IPv4 frame");
+		break;
+	case ETH_P_IPV6:
+		text_addf(text, "IPv6 frame");
+		break;
+	case ETH_P_ARP:
+		text_addf(text, "ARP frame");
+		break;
+	default:
+		text_addf(text, "frame of type 0x%04x", ethertype);
+	}
+}
+
+static void connection_add(struct text *text, const struct explain_query *query, const struct bh_event *event)
+{
+	char buf[PROTO_TEXT_MAX];
+
+	text_addf(text, "%s ", proto_text(event->proto, buf));
+	end_add(text, &query->from, 0);
+	text_addf(text, " -> ");
+	end_add(text, &query->to, proto_has_ports(event->proto) ? event->dport : 0);
+}
+
 /* "dropped TCP shop/job (10.1.0.7) -> shop/db (10.1.0.9) port 5432, ingress of
  * shop/db; denied by ingress of ..." in one line. */
 static char *event_sentence(const struct world *world, const struct explain_query *query,
@@ -126,17 +160,19 @@ static char *event_sentence(const struct world *world, const struct explain_quer
 	const struct explain_end *own = event->direction == BH_INGRESS ? &query->to : &query->from;
 	auto_free char *name = end_text(own);
 	struct text text = { 0 };
-	char buf[PROTO_TEXT_MAX];
 
 	if (!name)
 		return NULL;
-	text_addf(&text, "%s %s ", event->action == BH_AUDIT ? "would drop" : "dropped",
-		  proto_text(event->proto, buf));
-	end_add(&text, &query->from, 0);
-	text_addf(&text, " -> ");
-	end_add(&text, &query->to, proto_has_ports(event->proto) ? event->dport : 0);
+	text_addf(&text, "%s ", event->action == BH_AUDIT ? "would drop" : "dropped");
+	if (is_bare_frame(event))
+		frame_add(&text, event->ethertype);
+	else
+		connection_add(&text, query, event);
 	text_addf(&text, ", %s of ", direction_text((enum bh_direction)event->direction));
-	text_add_escaped(&text, name);
+	if (!own->pod && is_bare_frame(event))
+		text_addf(&text, "interface %u", event->ifindex);
+	else
+		text_add_escaped(&text, name);
 	if (explanation)
 		why_add(&text, world, query, event, explanation);
 	else

@@ -512,6 +512,21 @@ static void unknown_ends_and_reasons_still_print(void **state)
 	expect_in(text_at(json, "sentence", NULL), "dropped 47 203.0.113.9 -> 198.51.100.7, ingress of");
 }
 
+static void a_frame_that_was_not_parsed_is_called_one(void **state)
+{
+	struct bh_event event = { .ifindex = 7, .direction = BH_EGRESS, .reason = BH_ETHERTYPE, .ethertype = 0x88cc };
+	struct world *world = *state;
+	auto_json cJSON *known = NULL;
+	auto_json cJSON *unknown = NULL;
+
+	assert_int_equal(report_event(world, &node, &event, world->pods[1], &known, NULL), 0);
+	expect_in(text_at(known, "sentence", NULL), "dropped frame of type 0x88cc, egress of shop/job: ");
+	event.ethertype = 0x86dd;
+	event.reason = BH_CLOSED;
+	assert_int_equal(report_event(world, &node, &event, NULL, &unknown, NULL), 0);
+	expect_in(text_at(unknown, "sentence", NULL), "dropped IPv6 frame, egress of interface 7: ");
+}
+
 static void event_times_are_wall_clock(void **state)
 {
 	struct bh_event event = an_event("10.0.0.1", "10.0.0.3", 1);
@@ -779,6 +794,7 @@ int main(void)
 		TEST(a_drop_that_policy_did_not_decide_gives_its_reason),
 		TEST(a_drop_that_policies_now_allow_says_so),
 		TEST(unknown_ends_and_reasons_still_print),
+		TEST(a_frame_that_was_not_parsed_is_called_one),
 		TEST(event_times_are_wall_clock),
 		TEST(policies_say_whom_they_select),
 		TEST(a_sound_policy_has_no_findings),
