@@ -25,6 +25,11 @@ static void report_manifest(enum manifest_news news, const char *message, void *
 		log_info("manifest %s", message);
 }
 
+static const struct pod *pod_in_cluster(const void *data, const char *namespace, const char *name)
+{
+	return cluster_pod_for(data, namespace, name);
+}
+
 static const struct pod *pod_for(const void *data, const char *namespace, const char *name)
 {
 	return manifests_pod_for(data, namespace, name);
@@ -32,6 +37,8 @@ static const struct pod *pod_for(const void *data, const char *namespace, const 
 
 struct source agent_source(const struct agent *agent)
 {
+	if (agent->cluster)
+		return (struct source){ cluster_world(agent->cluster), pod_in_cluster, agent->cluster };
 	return (struct source){ manifests_world(agent->manifests), pod_for, agent->manifests };
 }
 
@@ -53,6 +60,15 @@ static int kernel_start(struct agent *agent, struct err *err)
 	return reconcile_start(agent, err);
 }
 
+static int source_open(struct agent *agent, struct err *err)
+{
+	const struct config *config = agent->config;
+
+	if (config->source == SOURCE_KUBERNETES)
+		return agent_cluster_open(agent, err);
+	return manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests, err);
+}
+
 int agent_new(const struct config *config, struct agent **ret_agent, struct err *err)
 {
 	cleanup(agent_free_auto) struct agent *agent = calloc(1, sizeof(*agent));
@@ -66,9 +82,7 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	agent->base = event_base_new();
 	if (!agent->base)
 		return err_set(err, ENOMEM, "event loop");
-	if ((r = kernel_start(agent, err)) < 0 ||
-	    (r = manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests,
-			       err)) < 0 ||
+	if ((r = kernel_start(agent, err)) < 0 || (r = source_open(agent, err)) < 0 ||
 	    (r = control_open(agent, &agent->control, err)) < 0 ||
 	    (r = exporter_open(agent, &agent->exporter, err)) < 0 || (r = agent_listen(agent, err)) < 0)
 		return r;
@@ -98,7 +112,7 @@ struct agent *agent_free(struct agent *agent)
 	exporter_free(agent->exporter);
 	event_drop(agent->on_recompile);
 	event_drop(agent->on_tidy);
-	event_drop(agent->on_manifests);
+	event_drop(agent->on_source);
 	event_drop(agent->on_reload);
 	event_drop(agent->on_address);
 	event_drop(agent->on_node);
@@ -115,6 +129,7 @@ struct agent *agent_free(struct agent *agent)
 	node_done(&agent->node);
 	drops_done(&agent->drops);
 	manifests_free(agent->manifests);
+	cluster_free(agent->cluster);
 	maps_free(agent->maps);
 	if (agent->base)
 		event_base_free(agent->base);
@@ -124,7 +139,9 @@ struct agent *agent_free(struct agent *agent)
 
 bool agent_ready(const struct agent *agent, const char **why)
 {
-	if (!agent->objects_known)
+	if (!agent->objects_known && agent->cluster)
+		*why = "not synced: the API server's objects are not known whole yet";
+	else if (!agent->objects_known)
 		*why = "not synced: the manifests have not been read whole yet";
 	else if (!agent->enforce.synced)
 		*why = "not synced: the first compile is not in the kernel yet";

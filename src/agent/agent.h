@@ -22,8 +22,10 @@
 #include "agent/node.h"
 #include "agent/revisions.h"
 #include "agent/store.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "dataplane/ring.h"
+#include "kube/cluster.h"
 #include "kube/manifests.h"
 #include "report/report.h"
 
@@ -35,7 +37,8 @@ struct agent {
 	struct event_base *base;
 	struct maps *maps;
 	struct ring *ring;
-	struct manifests *manifests;
+	struct manifests *manifests; /* one of these two is the source, the other is null */
+	struct cluster *cluster;
 	bool objects_known; /* read whole at least once */
 	struct attachments attachments;
 	struct store store;
@@ -53,7 +56,7 @@ struct agent {
 	} unclaimed[BH_ENDPOINTS_MAX]; /* interfaces of ours that nobody has told of, since when */
 	int64_t started_ms;
 	unsigned int retry_ms; /* after a failed recompile; 0: the last one was good */
-	struct event *on_recompile, *on_tidy, *on_manifests, *on_reload, *on_address, *on_node, *on_events,
+	struct event *on_recompile, *on_tidy, *on_source, *on_reload, *on_address, *on_node, *on_events,
 		*on_second, *on_sweep, *on_term, *on_int;
 };
 
@@ -67,6 +70,8 @@ struct agent *agent_free(struct agent *agent);
 int agent_listen(struct agent *agent, struct err *err);
 /* The first read of the objects, and what follows from each change of them. */
 void agent_read_objects(struct agent *agent);
+/* Something that the source holds changed: it is read after a moment for the rest. */
+void agent_objects_changed(struct agent *agent);
 /* One recompile at the end of this loop turn, however often it is asked for. */
 void agent_recompile_soon(struct agent *agent);
 
@@ -81,6 +86,12 @@ bool agent_is_open(const struct agent *agent, const struct attachment *attachmen
 int agent_attach(struct agent *agent, struct attachment *attachment, struct err *err);
 /* The attachment is gone: row, addresses and hooks are released, counters kept. */
 void agent_detach(struct agent *agent, const char *container_id, const char *ifname);
+
+/* A cluster as the source (agent_cluster.c). */
+int agent_cluster_open(struct agent *agent, struct err *err);
+void agent_cluster_turn(struct agent *agent);
+cJSON *agent_cluster_json(const struct agent *agent); /* null: out of memory */
+void agent_cluster_words(const struct agent *agent, struct text *out); /* a line per kind */
 
 /* What stands on disk and in the kernel against each other (reconcile.c). */
 int reconcile_start(struct agent *agent, struct err *err);

@@ -64,7 +64,10 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	reconcile_attachments(agent);
 	if (first)
 		reconcile_orphans(agent);
-	r = store_build(&agent->store, &source, &agent->attachments, &agent->config->posture, &err);
+	/* Only here: the read frees objects that the store points at until it is built anew. */
+	r = agent->cluster ? cluster_read(agent->cluster, &err) : 0;
+	if (r >= 0)
+		r = store_build(&agent->store, &source, &agent->attachments, &agent->config->posture, &err);
 	if (r == 0)
 		r = enforce_run(&agent->enforce, &agent->store.world, &agent->attachments, &err);
 	if (r < 0)
@@ -91,7 +94,7 @@ static void on_tidy(evutil_socket_t fd, short what, void *data)
 /* Until the objects have been read whole once, a broken file keeps the daemon from
  * syncing: what the kernel enforces from before stays, and no new pod opens
  * without a policy that stands in that file. */
-void agent_read_objects(struct agent *agent)
+static void read_manifests(struct agent *agent)
 {
 	struct err err = { 0 };
 	size_t broken;
@@ -113,18 +116,35 @@ void agent_read_objects(struct agent *agent)
 	agent_recompile_soon(agent);
 }
 
-/* Changes come in bursts (an editor writes twice, a rename follows). The wait
- * starts with the first, so a stream of changes cannot postpone it; it grows
- * with the cost of a compile, so that it cannot eat the machine either. */
-static void on_manifests(evutil_socket_t fd, short what, void *data)
+void agent_read_objects(struct agent *agent)
 {
-	struct agent *agent = data;
+	if (agent->manifests)
+		return read_manifests(agent);
+	agent->objects_known = agent->objects_known || cluster_synced(agent->cluster);
+	agent_recompile_soon(agent);
+}
+
+/* Changes come in bursts (an editor writes twice, a rename follows; a rollout moves
+ * many pods). The wait starts with the first, so a stream of changes cannot
+ * postpone it; it grows with the cost of a compile, so that it cannot eat the
+ * machine either. */
+void agent_objects_changed(struct agent *agent)
+{
 	int64_t cost_ms = agent->enforce.last_us / 1000;
 
-	(void)fd, (void)what;
-	manifests_drain(agent->manifests);
 	if (!event_pending(agent->on_reload, EV_TIMEOUT, NULL))
 		event_in_ms(agent->on_reload, cost_ms > DEBOUNCE_MS ? cost_ms : DEBOUNCE_MS);
+}
+
+static void on_source(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+
+	(void)fd, (void)what;
+	if (agent->cluster)
+		return agent_cluster_turn(agent);
+	manifests_drain(agent->manifests);
+	agent_objects_changed(agent);
 }
 
 static void on_reload(evutil_socket_t fd, short what, void *data)
@@ -234,11 +254,11 @@ static struct event *listen_to(struct agent *agent, int fd, short what, event_ca
 int agent_listen(struct agent *agent, struct err *err)
 {
 	const struct timeval second = { .tv_sec = 1 }, sweep = { .tv_sec = SWEEP_S };
-	int manifests = manifests_fd(agent->manifests, err);
+	int source = agent->cluster ? cluster_fd(agent->cluster) : manifests_fd(agent->manifests, err);
 	int r;
 
-	if (manifests < 0)
-		return manifests;
+	if (source < 0)
+		return source;
 	r = ring_open(agent->maps, on_event, agent, &agent->ring, err);
 	if (r < 0)
 		return r;
@@ -246,7 +266,7 @@ int agent_listen(struct agent *agent, struct err *err)
 	agent->on_tidy = listen_to(agent, -1, 0, on_tidy, NULL);
 	agent->on_reload = listen_to(agent, -1, 0, on_reload, NULL);
 	agent->on_node = listen_to(agent, -1, 0, on_node, NULL);
-	agent->on_manifests = listen_to(agent, manifests, EV_READ | EV_PERSIST, on_manifests, NULL);
+	agent->on_source = listen_to(agent, source, EV_READ | EV_PERSIST, on_source, NULL);
 	agent->on_address = listen_to(agent, agent->node.fd, EV_READ | EV_PERSIST, on_address, NULL);
 	agent->on_events = listen_to(agent, ring_fd(agent->ring), EV_READ | EV_PERSIST, on_events, NULL);
 	agent->on_second = listen_to(agent, -1, EV_PERSIST, on_second, &second);
@@ -254,7 +274,7 @@ int agent_listen(struct agent *agent, struct err *err)
 	agent->on_term = listen_to(agent, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
 	agent->on_int = listen_to(agent, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
 	if (!agent->on_recompile || !agent->on_tidy || !agent->on_reload || !agent->on_node ||
-	    !agent->on_manifests || !agent->on_address || !agent->on_events || !agent->on_second ||
+	    !agent->on_source || !agent->on_address || !agent->on_events || !agent->on_second ||
 	    !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
 	return 0;

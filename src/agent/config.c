@@ -97,6 +97,27 @@ static int set_manifests(struct config *config, const cJSON *value, struct err *
 	return want_path(value, &config->manifests, err);
 }
 
+static int set_source(struct config *config, const cJSON *value, struct err *err)
+{
+	const char *text = "";
+	int r = want_string(value, &text, err);
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, "manifests") == 0)
+		config->source = SOURCE_MANIFESTS;
+	else if (strcmp(text, "kubernetes") == 0)
+		config->source = SOURCE_KUBERNETES;
+	else
+		return err_set(err, EINVAL, "must be manifests or kubernetes");
+	return 0;
+}
+
+static int set_kubeconfig(struct config *config, const cJSON *value, struct err *err)
+{
+	return want_path(value, &config->kubeconfig, err);
+}
+
 static int set_run_dir(struct config *config, const cJSON *value, struct err *err)
 {
 	return want_path(value, &config->run_dir, err);
@@ -356,6 +377,8 @@ static const struct config_key timeout_keys[] = {
 };
 
 static const struct config_key keys[] = {
+	{ "source", set_source, NULL },
+	{ "kubeconfig", set_kubeconfig, NULL },
 	{ "manifests", set_manifests, NULL },
 	{ "runDir", set_run_dir, NULL },
 	{ "pinRoot", set_pin_root, NULL },
@@ -496,12 +519,13 @@ int config_init(struct config *config, struct err *err)
 	loader_config_default(&config->kernel);
 	gethostname(host, sizeof(host) - 1);
 	config->manifests = strdup(CONFIG_DEFAULT_MANIFESTS);
+	config->kubeconfig = strdup("");
 	config->run_dir = strdup(CONFIG_DEFAULT_RUN_DIR);
 	config->pin_root = strdup(PINS_DEFAULT_ROOT);
 	config->metrics = strdup(CONFIG_DEFAULT_METRICS);
 	config->node_name = strdup(host);
 	config->socket = strdup("");
-	if (dns_default(&config->posture) < 0 || !config->manifests || !config->run_dir ||
+	if (dns_default(&config->posture) < 0 || !config->manifests || !config->kubeconfig || !config->run_dir ||
 	    !config->pin_root || !config->metrics || !config->node_name || !config->socket)
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
@@ -511,6 +535,10 @@ int config_finish(struct config *config, struct err *err)
 {
 	char path[4096];
 
+	if (config->source == SOURCE_MANIFESTS && config->kubeconfig[0])
+		return err_set(err, EINVAL, "kubeconfig %s: the source is manifests", config->kubeconfig);
+	if (config->source == SOURCE_UNSET)
+		config->source = config->kubeconfig[0] ? SOURCE_KUBERNETES : SOURCE_MANIFESTS;
 	if (config->socket[0] == '\0') {
 		snprintf(path, sizeof(path), "%s/bulkhead.sock", config->run_dir);
 		int r = string_put(&config->socket, path, err);
@@ -526,6 +554,7 @@ int config_finish(struct config *config, struct err *err)
 void config_done(struct config *config)
 {
 	free(config->manifests);
+	free(config->kubeconfig);
 	free(config->run_dir);
 	free(config->pin_root);
 	free(config->socket);

@@ -20,7 +20,11 @@
 #define CONFIG_DEFAULT_METRICS	 "127.0.0.1:9470"
 #define CONFIG_POD_WAIT_MAX_S	 60
 
+enum source_kind { SOURCE_UNSET, SOURCE_MANIFESTS, SOURCE_KUBERNETES };
+
 struct config {
+	enum source_kind source; /* never UNSET after config_finish() */
+	char *kubeconfig;	   /* empty: the service account of the daemon's own pod */
 	char *manifests;
 	char *run_dir;
 	char *pin_root;

@@ -200,7 +200,8 @@ static int check_kernel(struct agent *agent, const struct attachment *attachment
 /* A pod in the node's own network has no interface that could be attached. */
 static bool is_host_network(const struct agent *agent, const struct endpoint *endpoint)
 {
-	const struct pod *pod = manifests_pod_for(agent->manifests, endpoint->namespace, endpoint->pod);
+	struct source source = agent_source(agent);
+	const struct pod *pod = source.pod_for(source.data, endpoint->namespace, endpoint->pod);
 
 	return pod && pod->host_network;
 }

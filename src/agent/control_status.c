@@ -96,6 +96,15 @@ static bool last_update_add(cJSON *json, const struct agent *agent)
 	       cJSON_AddNumberToObject(update, "count", (double)agent->enforce.updates);
 }
 
+static bool source_add(cJSON *json, const struct agent *agent)
+{
+	if (agent->cluster)
+		return cJSON_AddStringToObject(json, "source", "kubernetes") &&
+		       member_add(json, "kubernetes", agent_cluster_json(agent));
+	return cJSON_AddStringToObject(json, "source", "manifests") &&
+	       cJSON_AddNumberToObject(json, "brokenManifests", (double)manifests_broken(agent->manifests));
+}
+
 static bool status_fill(cJSON *json, const struct agent *agent)
 {
 	const char *why = NULL;
@@ -114,7 +123,7 @@ static bool status_fill(cJSON *json, const struct agent *agent)
 	       cJSON_AddNumberToObject(json, "endpoints", (double)agent->attachments.n) &&
 	       cJSON_AddNumberToObject(json, "pods", (double)agent->store.world.n_pods) &&
 	       cJSON_AddNumberToObject(json, "policies", (double)agent->store.world.n_netpols) &&
-	       cJSON_AddNumberToObject(json, "brokenManifests", (double)manifests_broken(agent->manifests)) &&
+	       source_add(json, agent) &&
 	       tables_add(json, agent) && last_update_add(json, agent);
 }
 

@@ -68,6 +68,27 @@ static void print_tables(const struct agent *agent, struct text *out)
 			  tables[i].limit);
 }
 
+static void print_cluster(const struct agent *agent, struct text *out)
+{
+	static const struct {
+		const char *name, *help;
+	} gauges[] = {
+		{ "bulkhead_kubernetes_synced", "1 when all objects of the kind have been known once." },
+		{ "bulkhead_kubernetes_degraded", "1 while the kind is not up to date with the API server." },
+		{ "bulkhead_kubernetes_objects", "Objects of the kind." },
+	};
+
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(*gauges); i++) {
+		metrics_family(out, gauges[i].name, "gauge", gauges[i].help);
+		for (unsigned int j = 0; j < CLUSTER_KINDS; j++) {
+			struct cluster_kind_status kind = cluster_status(agent->cluster, j);
+			const size_t values[] = { kind.synced, kind.degraded, kind.objects };
+
+			text_addf(out, "%s{kind=\"%s\"} %zu\n", gauges[i].name, kind.name, values[i]);
+		}
+	}
+}
+
 static void print_gauges(const struct agent *agent, struct text *out)
 {
 	const char *why = NULL;
@@ -78,8 +99,11 @@ static void print_gauges(const struct agent *agent, struct text *out)
 	gauge(out, "bulkhead_degraded", "1 while something is wrong; status says what.",
 	      health_degraded(&agent->health));
 	gauge(out, "bulkhead_ready", "1 when a pod could be added.", agent_ready(agent, &why));
-	gauge(out, "bulkhead_manifests_broken", "Manifest files that cannot be read.",
-	      manifests_broken(agent->manifests));
+	if (agent->manifests)
+		gauge(out, "bulkhead_manifests_broken", "Manifest files that cannot be read.",
+		      manifests_broken(agent->manifests));
+	else
+		print_cluster(agent, out);
 	print_tables(agent, out);
 	metrics_family(out, "bulkhead_posture", "gauge",
 		       "The cluster's posture; audit drops nothing by policy.");
@@ -115,8 +139,12 @@ static void serve_ready(struct evhttp_request *request, void *data)
 	struct exporter *exporter = data;
 	const char *why = "ok";
 	bool ready = agent_ready(exporter->agent, &why);
+	auto_text struct text out = { 0 };
 
-	reply(exporter, request, ready ? 200 : 503, "text/plain", ready ? "ok\n" : why);
+	text_addf(&out, "%s\n", why);
+	if (exporter->agent->cluster)
+		agent_cluster_words(exporter->agent, &out);
+	reply(exporter, request, ready ? 200 : 503, "text/plain", out.failed ? why : out.data);
 }
 
 static void serve_other(struct evhttp_request *request, void *data)

@@ -10,7 +10,7 @@
 #include "base/log.h"
 
 static const char *const part_names[HEALTH_PARTS] = {
-	[HEALTH_ENFORCE] = "enforcement", [HEALTH_MANIFESTS] = "manifests", [HEALTH_NODE] = "node",
+	[HEALTH_ENFORCE] = "enforcement", [HEALTH_MANIFESTS] = "manifests", [HEALTH_CLUSTER] = "kubernetes", [HEALTH_NODE] = "node",
 	[HEALTH_EVENTS] = "events",	  [HEALTH_STATE] = "state",
 };
 

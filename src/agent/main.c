@@ -17,6 +17,8 @@ static const char usage[] =
 	"\n"
 	"  --config FILE        settings (YAML); the flags below go over them\n"
 	"  --manifests DIR      the folder of objects that is watched\n"
+	"  --kubeconfig FILE    objects come from the API server that this file names\n"
+	"  --in-cluster         objects come from the API server of the pod this runs in\n"
 	"  --run-dir DIR        state, lock and socket (" CONFIG_DEFAULT_RUN_DIR ")\n"
 	"  --pin-root DIR       where maps and programs are pinned, on a bpffs\n"
 	"  --socket PATH        control socket (RUN-DIR/bulkhead.sock)\n"
@@ -28,17 +30,19 @@ static const char usage[] =
 	"  --check-config       read the settings, say what is wrong, do nothing else\n"
 	"  --version, --help\n";
 
-enum { OPT_CONFIG = 256, OPT_CHECK, OPT_VERSION, OPT_HELP, OPT_SETTING };
+enum { OPT_CONFIG = 256, OPT_CHECK, OPT_VERSION, OPT_HELP, OPT_IN_CLUSTER, OPT_SETTING };
 
 /* OPT_SETTING + i sets the key setting_keys[i]. */
 static const char *const setting_keys[] = { "manifests", "runDir",   "pinRoot", "socket",  "metrics",
-					    "posture",	 "logLevel", "podWait", "nodeName" };
+					    "posture",	 "logLevel", "podWait", "nodeName",
+					    "kubeconfig" };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
+	{ "in-cluster", no_argument, NULL, OPT_IN_CLUSTER },
 	{ "manifests", required_argument, NULL, OPT_SETTING + 0 },
 	{ "run-dir", required_argument, NULL, OPT_SETTING + 1 },
 	{ "pin-root", required_argument, NULL, OPT_SETTING + 2 },
@@ -48,6 +52,7 @@ static const struct option options[] = {
 	{ "log-level", required_argument, NULL, OPT_SETTING + 6 },
 	{ "pod-wait", required_argument, NULL, OPT_SETTING + 7 },
 	{ "node-name", required_argument, NULL, OPT_SETTING + 8 },
+	{ "kubeconfig", required_argument, NULL, OPT_SETTING + 9 },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -77,6 +82,10 @@ static int read_flags(int argc, char **argv, struct config *config, struct reque
 			fputs(usage, stdout);
 		if (opt == OPT_VERSION && !config)
 			puts("bulkheadd " BULKHEAD_VERSION);
+		if (opt == OPT_IN_CLUSTER && config) {
+			config->source = SOURCE_KUBERNETES;
+			config->kubeconfig[0] = '\0'; /* the file's, as flags go over it */
+		}
 		if (opt >= OPT_SETTING && config &&
 		    config_set(config, setting_keys[opt - OPT_SETTING], optarg, err))
 			return err_wrap(err, -EINVAL, "command line");
@@ -99,6 +108,13 @@ static int read_settings(int argc, char **argv, struct config *config, const str
 	return r < 0 ? r : config_finish(config, err);
 }
 
+static const char *source_of(const struct config *config)
+{
+	if (config->source == SOURCE_MANIFESTS)
+		return config->manifests;
+	return config->kubeconfig[0] ? config->kubeconfig : "in-cluster";
+}
+
 static int serve(const struct config *config, struct err *err)
 {
 	struct agent *agent = NULL;
@@ -114,8 +130,8 @@ static int serve(const struct config *config, struct err *err)
 		return r;
 	if (config->posture.posture == POSTURE_AUDIT)
 		log_warn("posture=audit: nothing is dropped by policy, only reported");
-	log_info("started version=%s node=%s manifests=%s socket=%s metrics=%s", BULKHEAD_VERSION,
-		 config->node_name, config->manifests, config->socket, config->metrics);
+	log_info("started version=%s node=%s source=%s socket=%s metrics=%s", BULKHEAD_VERSION,
+		 config->node_name, source_of(config), config->socket, config->metrics);
 	r = agent_run(agent, err);
 	agent_free(agent);
 	return r;

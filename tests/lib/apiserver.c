@@ -701,6 +701,11 @@ void apiserver_fault(struct apiserver *server, struct apiserver_fault fault)
 	LOCKED(server, server->faults[server->n_faults++] = fault);
 }
 
+void apiserver_forgive(struct apiserver *server)
+{
+	LOCKED(server, server->n_faults = 0);
+}
+
 void apiserver_compact(struct apiserver *server)
 {
 	LOCKED(server, server->compacted = ++server->version);

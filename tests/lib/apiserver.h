@@ -48,6 +48,7 @@ void apiserver_streaming(struct apiserver *server, enum apiserver_streaming stre
 void apiserver_bookmarks(struct apiserver *server, bool on);
 void apiserver_token(struct apiserver *server, const char *token); /* required; null: none */
 void apiserver_fault(struct apiserver *server, struct apiserver_fault fault);
+void apiserver_forgive(struct apiserver *server); /* no more mistakes */
 
 /* kind is "pods", "namespaces" or "networkpolicies"; labels and rest are members as
  * JSON text ("\"app\":\"web\"", "\"spec\":{}"), or null. */

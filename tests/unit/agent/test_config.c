@@ -141,6 +141,25 @@ static void bad_values_are_errors_with_their_line(void **state)
 }
 
 /* An empty selector would open port 53 of every pod of that namespace. */
+static void the_source_is_the_folder_or_a_cluster(void **state)
+{
+	struct config *config = *state;
+	struct err err = { 0 };
+
+	refused(state, "source: etcd\n", "bulkheadd.yaml:1: source: must be manifests or kubernetes");
+	refused(state, "kubeconfig: relative\n", "bulkheadd.yaml:1: kubeconfig: must be an absolute path");
+	assert_int_equal(config_finish(config, &err), 0);
+	assert_int_equal(config->source, SOURCE_MANIFESTS);
+	assert_int_equal(parse(config, "kubeconfig: /etc/kubeconfig\n", &err), 0);
+	assert_int_equal(config_finish(config, &err), -EINVAL);
+	assert_string_equal(err.msg, "kubeconfig /etc/kubeconfig: the source is manifests");
+	config->source = SOURCE_UNSET;
+	assert_int_equal(config_finish(config, &err), 0);
+	assert_int_equal(config->source, SOURCE_KUBERNETES);
+	assert_int_equal(parse(config, "source: kubernetes\n", &err), 0);
+	assert_int_equal(config->source, SOURCE_KUBERNETES);
+}
+
 static void dns_labels_must_not_be_empty(void **state)
 {
 	refused(state, "dns: {podLabels: {}}\n",
@@ -209,6 +228,7 @@ int main(void)
 		TEST(a_flag_can_be_switched_off_again),
 		TEST(unknown_keys_are_errors_with_their_line),
 		TEST(bad_values_are_errors_with_their_line),
+		TEST(the_source_is_the_folder_or_a_cluster),
 		TEST(dns_labels_must_not_be_empty),
 		TEST(flags_go_over_the_file),
 		TEST(the_sample_file_says_the_defaults),

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The scripted API server as a program, for tests with a whole node: says its
+ * port, then obeys one command per line and answers "ok".
+ *
+ *	put|KIND|NAMESPACE|NAME|UID|LABELS|REST		members as JSON text
+ *	del|KIND|NAMESPACE|NAME
+ *	stop, start					the port closes, and opens again
+ *	refuse|STATUS					every request gets it
+ *	obey						and no longer
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/apiserver.h"
+
+#define WORDS_MAX 7
+
+static int words_split(char *line, char **words)
+{
+	int n = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	while (n < WORDS_MAX && (words[n] = strsep(&line, "|")))
+		n++;
+	return n;
+}
+
+static int obey(struct apiserver *server, char **words, int n)
+{
+	if (n == 7 && strcmp(words[0], "put") == 0)
+		apiserver_put(server, words[1], words[2], words[3], words[4], words[5], words[6]);
+	else if (n == 4 && strcmp(words[0], "del") == 0)
+		apiserver_delete(server, words[1], words[2], words[3]);
+	else if (n == 1 && strcmp(words[0], "stop") == 0)
+		apiserver_stop(server);
+	else if (n == 1 && strcmp(words[0], "start") == 0)
+		apiserver_start(server);
+	else if (n == 2 && strcmp(words[0], "refuse") == 0)
+		apiserver_fault(server, (struct apiserver_fault){ .match = "/", .times = -1, .status = (int)strtol(words[1], NULL, 10) });
+	else if (n == 1 && strcmp(words[0], "obey") == 0)
+		apiserver_forgive(server);
+	else
+		return -1;
+	return 0;
+}
+
+int main(void)
+{
+	struct apiserver *server;
+	char line[65536], *words[WORDS_MAX + 1];
+
+	signal(SIGPIPE, SIG_IGN);
+	server = apiserver_new(NULL, NULL);
+	printf("%d\n", apiserver_port(server));
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		puts(obey(server, words, words_split(line, words)) == 0 ? "ok" : "what?");
+		fflush(stdout);
+	}
+	apiserver_free(server);
+	return 0;
+}
