@@ -177,8 +177,9 @@ static void on_initial_silence(struct watch *watch)
 	int64_t limit = watch->env->timing.initial_silence;
 	int64_t left = watch->progress_ms + limit - pollset_now_ms();
 
-	if (left > 0) {
-		pollset_timer_set(watch->env->set, &watch->timer, left);
+	/* Without a head yet, it is slow and has ignored nothing: the call's own time ends it. */
+	if (left > 0 || watch->status == 0) {
+		pollset_timer_set(watch->env->set, &watch->timer, left > 0 ? left : limit);
 		return;
 	}
 	/* A server that knows no streaming list may ignore the request for one, and
@@ -342,6 +343,9 @@ static void answer_words(const struct watch *watch, char *out, size_t out_size)
 
 static void on_status(struct watch *watch, const struct api_reply *reply)
 {
+	/* May be repaired without us: rights, an API that comes back. Any other refusal of
+	 * a watch may be of its version, which only a list renews. */
+	bool is_transient = reply->status == 403 || reply->status == 404 || reply->status < 400;
 	char why[300];
 
 	answer_words(watch, why, sizeof(why));
@@ -356,7 +360,7 @@ static void on_status(struct watch *watch, const struct api_reply *reply)
 		return on_unauthorized(watch, why);
 	if (reply->status == 429 || reply->status >= 500)
 		return server_trouble(watch, next_after_server_error(watch), reply->retry_after_ms, why);
-	trouble(watch, same_again(watch), -1, why);
+	trouble(watch, is_transient ? same_again(watch) : WATCH_NEXT_LIST, -1, why);
 }
 
 /* A watch that ended as watches do, or was silent, or ran into our own deadline. */

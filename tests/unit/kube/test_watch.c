@@ -260,6 +260,31 @@ static void a_watch_that_is_too_old_lists_again(void **state)
 	assert_non_null(pod(client, "web"));
 }
 
+static void a_version_that_is_refused_lists_again(void **state)
+{
+	struct kubeclient *client = *state;
+
+	start_synced(client);
+	apiserver_fault(client->server, (struct apiserver_fault){ .match = "pods?watch=1", .status = 400 });
+	apiserver_end_watches(client->server, true);
+	UNTIL(client, lists(client) == 2 && is_watching(client));
+	assert_true(kubeclient_said(client, "! pods: watch: HTTP 400"));
+}
+
+static void rights_that_are_missing_for_a_while_cost_no_list(void **state)
+{
+	struct kubeclient *client = *state;
+
+	start_synced(client);
+	apiserver_fault(client->server,
+			(struct apiserver_fault){ .match = "pods?watch=1", .times = 3, .status = 403 });
+	apiserver_end_watches(client->server, true);
+	UNTIL(client, kubeclient_said(client, "! pods: watch: HTTP 403"));
+	UNTIL(client, is_watching(client));
+	assert_int_equal(lists(client), 1);
+	assert_non_null(pod(client, "web"));
+}
+
 static void a_version_from_the_future_lists_again(void **state)
 {
 	struct kubeclient *client = *state;
@@ -677,6 +702,8 @@ int main(void)
 		T(a_busy_server_is_left_alone_as_long_as_it_says),
 		T(an_error_500_keeps_the_version_for_a_while),
 		T(a_watch_that_is_too_old_lists_again),
+		T(a_version_that_is_refused_lists_again),
+		T(rights_that_are_missing_for_a_while_cost_no_list),
 		T(a_version_from_the_future_lists_again),
 		T(a_streaming_list_takes_no_pages),
 		T(the_version_after_a_streaming_list_is_the_bookmarks),
