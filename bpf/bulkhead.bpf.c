@@ -31,14 +31,9 @@ int bh_to_pod(struct __sk_buff *skb)
 SEC("syscall")
 int bh_sweep(__attribute__((unused)) void *ctx)
 {
-	struct sweep sweep = { .now = bpf_jiffies64() };
 	struct bh_config *config;
 	__u32 zero = 0;
 
 	config = bpf_map_lookup_elem(&bh_config, &zero);
-	if (!config)
-		return 0;
-	sweep.hz = config->hz;
-	bpf_for_each_map_elem(&bh_flows, sweep_record, &sweep, 0);
-	return sweep.remaining;
+	return config ? sweep_run(bpf_jiffies64(), config->hz) : 0;
 }

@@ -12,7 +12,7 @@
 
 #include "bpf/pass.h"
 #include "bpf/policy.h"
-#include "bpf/quota.h"
+#include "bpf/sweep.h"
 
 /* A record and how the packet lies in it. */
 struct flow_view {
@@ -213,6 +213,16 @@ static __always_inline int flow_may_open(const struct packet *pkt)
 	return icmp_only_answers(pkt) ? -BH_NO_FLOW : 0;
 }
 
+static __always_inline int flow_charge(const struct pass *pass)
+{
+	const struct bh_config *config = pass->config;
+	int r = quota_charge(pass->own.slot, config->flow_quota);
+
+	if (unlikely(r < 0) && sweep_if_overdue(pass->now, config->hz))
+		r = quota_charge(pass->own.slot, config->flow_quota);
+	return r;
+}
+
 /* Takes over a record of this key: expired, or another interface's leftover, or
  * a connection opened anew. */
 static __always_inline int flow_renew(struct pass *pass, const struct flow_view *view, __u8 state,
@@ -227,7 +237,7 @@ static __always_inline int flow_renew(struct pass *pass, const struct flow_view 
 	if (old == 0)
 		return -BH_FLOW_TABLE; /* being deleted this moment */
 	if (!same) {
-		r = quota_charge(pass->own.slot, pass->config->flow_quota);
+		r = flow_charge(pass);
 		if (r < 0)
 			return r;
 	}
@@ -247,7 +257,7 @@ static __always_inline int flow_insert(struct pass *pass, const struct bh_flow_k
 				       __u8 state, __u64 expires)
 {
 	struct bh_flow fresh = { .expires = expires };
-	int r = quota_charge(pass->own.slot, pass->config->flow_quota);
+	int r = flow_charge(pass);
 
 	if (r < 0)
 		return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Expiry of flow records, in the kernel so that no user-space race can delete a
- * record that a packet has just renewed. Started by the daemon; see flow.h for who
- * may do what to a record.
+ * record that a packet has just renewed. Started by the daemon, or by a packet when
+ * the daemon is gone; see flow.h for who may do what to a record.
  */
 #ifndef BPF_SWEEP_H
 #define BPF_SWEEP_H
@@ -59,6 +59,36 @@ static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh
 		quota_return(owner, owner_ifindex);
 	}
 	return 0;
+}
+
+static __always_inline __u32 sweep_run(__u64 now, __u32 hz)
+{
+	struct sweep sweep = { .now = now, .hz = hz };
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&bh_sweeps, &zero);
+
+	if (last)
+		WRITE_ONCE(*last, now);
+	bpf_for_each_map_elem(&bh_flows, sweep_record, &sweep, 0);
+	return sweep.remaining;
+}
+
+/* Is the daemon gone? One CPU sweeps in its place, the others go on. A walk over a
+ * full table takes milliseconds, so this happens only where a connection would
+ * be refused otherwise. */
+static __always_inline bool sweep_if_overdue(__u64 now, __u32 hz)
+{
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&bh_sweeps, &zero);
+	__u64 seen;
+
+	if (!last)
+		return false;
+	seen = READ_ONCE(*last);
+	if (now - seen < (__u64)BH_SWEEP_OVERDUE_S * hz || __sync_val_compare_and_swap(last, seen, now) != seen)
+		return false;
+	sweep_run(now, hz);
+	return true;
 }
 
 #endif

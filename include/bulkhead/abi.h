@@ -43,6 +43,7 @@
 #define BH_MAP_VERDICTS "bh_verdicts"
 #define BH_MAP_PORTS "bh_ports"
 #define BH_MAP_FLOWS "bh_flows"
+#define BH_MAP_SWEEPS "bh_sweeps"
 #define BH_MAP_FRAGS "bh_frags"
 #define BH_MAP_USAGE "bh_usage"
 #define BH_MAP_EVENTS "bh_events"
@@ -227,6 +228,11 @@ struct bh_flow {
 	__u8 pad[7];
 };
 BH_ASSERT_SIZE(struct bh_flow, 48);
+
+/* bh_sweeps[0]: jiffies64 of the last sweep over bh_flows. The daemon asks for one
+ * every second; when none has come for BH_SWEEP_OVERDUE_S and an endpoint's quota
+ * is used up, the packet that met it sweeps: records expire with no daemon there. */
+#define BH_SWEEP_OVERDUE_S 15
 
 /* bh_frags[slot * BH_FRAG_WAYS + hash]: made only by an allowed first fragment. */
 struct bh_frag {

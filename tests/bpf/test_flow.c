@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Flow records: who may open, who may use them, and what a policy change does to
  * live ones (S2 to S6, C5, C14, R6, R19). */
+#include <bpf/bpf.h>
+
+#include "dataplane/pins.h"
 #include "lib/kern_main.h"
 
 #include <unistd.h>
@@ -423,6 +426,41 @@ static void sweep_returns_what_it_deletes_to_the_quota(void **state)
 	kern_configure(kern);
 }
 
+/* The moment of the last sweep, as if no daemon had asked for one since. */
+static void sweeps_forget(void)
+{
+	struct err err = { 0 };
+	int fd = pin_open_map(KERN_ROOT, BH_MAP_SWEEPS, &err);
+	__u32 zero = 0;
+	__u64 never = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &never, BPF_ANY), 0);
+	close(fd);
+}
+
+static void without_a_daemon_a_full_quota_sweeps_for_itself(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(maps_flows_sweep(kern->maps, &err) >= 0);
+	kern->config.tcp_syn_s = 1;
+	kern->config.flow_quota = flows_of(&a) + 3;
+	kern_configure(kern);
+	for (int i = 0; i < 3; i++)
+		assert_true(from(&a, &world, next_port++, WEB, FRAME_SYN, BH_PASS));
+	usleep(2300 * 1000);
+	/* Expired, but the daemon has just swept and will again. */
+	assert_true(from(&a, &world, next_port++, WEB, FRAME_SYN, BH_FLOW_QUOTA));
+	sweeps_forget();
+	assert_true(from(&a, &world, next_port++, WEB, FRAME_SYN, BH_PASS));
+	assert_true(flows_of(&a) < kern->config.flow_quota);
+	kern->config.tcp_syn_s = 30;
+	kern->config.flow_quota = 16384;
+	kern_configure(kern);
+}
+
 static void full_quota_stops_that_endpoint_alone(void **state)
 {
 	uint16_t live = next_port++;
@@ -547,6 +585,7 @@ int main(void)
 		cmocka_unit_test_setup(expired_record_is_no_record, fresh),
 		cmocka_unit_test_setup(sweep_returns_what_it_deletes_to_the_quota, fresh),
 		cmocka_unit_test_setup(full_quota_stops_that_endpoint_alone, fresh),
+		cmocka_unit_test_setup(without_a_daemon_a_full_quota_sweeps_for_itself, fresh),
 		cmocka_unit_test_setup(udp_opens_with_any_packet_and_replies_pass, fresh),
 		cmocka_unit_test_setup(grace_adopts_only_what_policy_allows, fresh),
 		cmocka_unit_test_setup(flows_of_a_gone_endpoint_go, fresh),
