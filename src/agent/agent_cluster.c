@@ -33,8 +33,8 @@ int agent_cluster_open(struct agent *agent, struct err *err)
 		.data = agent,
 	};
 	cleanup(api_config_done) struct api_config api = { 0 };
-	int r = config->kubeconfig[0] ? api_config_kubeconfig(config->kubeconfig, &api, err) :
-					api_config_in_cluster(API_SERVICE_ACCOUNT, &api, err);
+	int r = config->kubeconfig[0] ? api_config_kubeconfig(config->kubeconfig, &api, err)
+				      : api_config_in_cluster(API_SERVICE_ACCOUNT, &api, err);
 
 	if (r < 0)
 		return err_wrap(err, r, "source kubernetes");

@@ -13,13 +13,13 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-#define USER_AGENT	   "bulkheadd"
-#define CONNECTIONS_MAX	   8L
-#define BUFFER_BYTES	   (128L << 10)
-#define KEEPALIVE_IDLE_S   15
-#define KEEPALIVE_EVERY_S  5
-#define KEEPALIVE_PROBES   3
-#define USER_TIMEOUT_MS	   30000
+#define USER_AGENT	  "bulkheadd"
+#define CONNECTIONS_MAX	  8L
+#define BUFFER_BYTES	  (128L << 10)
+#define KEEPALIVE_IDLE_S  15
+#define KEEPALIVE_EVERY_S 5
+#define KEEPALIVE_PROBES  3
+#define USER_TIMEOUT_MS	  30000
 
 struct api_http {
 	CURLM *multi;
@@ -129,7 +129,9 @@ static void calls_collect(struct api_http *http)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
 		call_end(call, code_of(code),
-			 code == CURLE_OK ? "" : call->error[0] ? call->error : curl_easy_strerror(code));
+			 code == CURLE_OK ? ""
+			 : call->error[0] ? call->error
+					  : curl_easy_strerror(code));
 	}
 }
 

@@ -21,9 +21,9 @@ struct api_http;
 struct api_call;
 
 struct api_reply {
-	int status;	   /* of HTTP; 0: none came */
-	int error;	   /* 0: the body came to its end; negative errno otherwise */
-	char what[256];	   /* the error in words */
+	int status;		/* of HTTP; 0: none came */
+	int error;		/* 0: the body came to its end; negative errno otherwise */
+	char what[256];		/* the error in words */
 	int64_t retry_after_ms; /* -1: the server said nothing */
 };
 
@@ -31,7 +31,7 @@ struct api_reply {
  * calls. done may. */
 struct api_handler {
 	void (*head)(int status, const char *content_type, void *data);
-	int (*body)(const char *bytes, size_t len, void *data); /* negative: end the call */
+	int (*body)(const char *bytes, size_t len, void *data);	 /* negative: end the call */
 	void (*done)(const struct api_reply *reply, void *data); /* the call is gone */
 	void *data;
 };
@@ -45,7 +45,8 @@ struct api_request {
 };
 
 /* `config` and `set` outlive it. The pollset's on_fd must be api_http_on_fd. */
-int api_http_new(const struct api_config *config, struct pollset *set, struct api_http **ret, struct err *err);
+int api_http_new(const struct api_config *config, struct pollset *set, struct api_http **ret,
+		 struct err *err);
 struct api_http *api_http_free(struct api_http *http); /* ends calls without a word */
 void api_http_on_fd(int fd, bool is_readable, bool is_writable, void *http);
 

@@ -186,8 +186,8 @@ static int token_read(const struct kubeconfig *file, struct api_config *config, 
 
 static int user_read(const struct kubeconfig *file, struct api_config *config, struct err *err)
 {
-	static const char *const refused[] = { "exec",	      "auth-provider", "username", "password",
-					       "as",	      "as-groups",     "as-uid",   "as-user-extra",
+	static const char *const refused[] = { "exec", "auth-provider", "username", "password",
+					       "as",   "as-groups",	"as-uid",   "as-user-extra",
 					       NULL };
 	size_t len = 0;
 	int r = refuse(file->user, refused, err);

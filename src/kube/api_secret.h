@@ -16,7 +16,8 @@ struct api_secret;
 
 /* A bearer token: one line of printable ASCII, white space around it is dropped.
  * `name` is for messages; the token itself is in none. */
-int api_secret_token(const char *text, size_t len, const char *name, struct api_secret **ret, struct err *err);
+int api_secret_token(const char *text, size_t len, const char *name, struct api_secret **ret,
+		     struct err *err);
 int api_secret_token_file(const char *path, struct api_secret **ret, struct err *err);
 
 /* Any bytes (PEM). */

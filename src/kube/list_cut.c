@@ -203,8 +203,7 @@ int list_cut_end(struct list_cut *cut, const char *kind, const char *api_version
 	if (r == 0)
 		r = word_check(list, "apiVersion", api_version, err);
 	/* Old servers say null where nothing is. Absent is another object than a list. */
-	if (r == 0 && !cut->had_items &&
-	    !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(list, "items")))
+	if (r == 0 && !cut->had_items && !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(list, "items")))
 		r = err_set(err, EBADMSG, "items: missing");
 	return r < 0 ? r : page_fill(list, ret_page, err);
 }

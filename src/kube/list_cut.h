@@ -18,7 +18,7 @@
 #define LIST_FRAME_MAX (1u << 20) /* everything but the items */
 
 struct list_page {
-	char version[128];	    /* metadata.resourceVersion: opaque */
+	char version[128];    /* metadata.resourceVersion: opaque */
 	char *continue_token; /* null: the last page */
 };
 void list_page_done(struct list_page *page);
@@ -30,8 +30,8 @@ struct list_cut {
 
 	struct text frame;
 	struct text item;
-	size_t n; /* items so far */
-	char key[8];	 /* the last string at the top level, when it is that short */
+	size_t n;    /* items so far */
+	char key[8]; /* the last string at the top level, when it is that short */
 	size_t key_len;
 	unsigned int depth; /* within the frame, or within the item */
 	bool in_items, had_items, want_comma, in_string, escaped;

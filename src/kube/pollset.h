@@ -26,9 +26,9 @@ struct pollset {
 	void (*on_fd)(int fd, bool is_readable, bool is_writable, void *data);
 	void *data;
 };
-#define POLLSET_NONE                               \
-	{                                          \
-		.epoll = -1, .timerfd = -1         \
+#define POLLSET_NONE                                                                                         \
+	{                                                                                                    \
+		.epoll = -1, .timerfd = -1                                                                   \
 	}
 
 int pollset_open(struct pollset *set, struct err *err);

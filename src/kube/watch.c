@@ -166,9 +166,9 @@ static void server_trouble(struct watch *watch, enum watch_next next, int64_t to
 	int64_t closed = breaker_failed(&watch->env->breaker, now, random32());
 
 	if (told_ms > closed)
-		watch->env->breaker.closed_until =
-			now + (told_ms < watch->env->timing.retry_after_max ? told_ms :
-									      watch->env->timing.retry_after_max);
+		watch->env->breaker.closed_until = now + (told_ms < watch->env->timing.retry_after_max
+								  ? told_ms
+								  : watch->env->timing.retry_after_max);
 	trouble(watch, next, told_ms, why);
 }
 
@@ -396,7 +396,8 @@ static void on_done(const struct api_reply *reply, void *data)
 	if (reply->status != 200)
 		return on_status(watch, reply);
 	if (!watch->is_json)
-		return trouble(watch, same_again(watch), -1, "the answer is not JSON: something else answers");
+		return trouble(watch, same_again(watch), -1,
+			       "the answer is not JSON: something else answers");
 	if (watch->state == WATCH_WATCHING)
 		return stream_ended(watch, reply);
 	if (watch->state == WATCH_LISTING && !reply->error)
@@ -435,9 +436,11 @@ static int on_body(const char *bytes, size_t len, void *data)
 			text_add(&watch->answer, bytes, len);
 		return 0;
 	}
-	r = is_list ? list_cut_feed(&watch->cut, bytes, len, &err) : line_feed(&watch->line, bytes, len, &err);
+	r = is_list ? list_cut_feed(&watch->cut, bytes, len, &err)
+		    : line_feed(&watch->line, bytes, len, &err);
 	if (r < 0 && watch->verdict.next == WATCH_NEXT_NONE)
-		watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s: %.280s", is_list ? "list" : "watch", err.msg);
+		watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s: %.280s", is_list ? "list" : "watch",
+			    err.msg);
 	return r;
 }
 
@@ -483,8 +486,8 @@ static void stream_begin(struct watch *watch, const char *query, int64_t list_ms
 	auto_text struct text target = { 0 };
 	unsigned int timeout = timeout_s(timing);
 
-	text_addf(&target, "%s?watch=1&allowWatchBookmarks=true&timeoutSeconds=%u%s", watch->kind->path, timeout,
-		  query);
+	text_addf(&target, "%s?watch=1&allowWatchBookmarks=true&timeoutSeconds=%u%s", watch->kind->path,
+		  timeout, query);
 	if (watch->version[0])
 		query_add(&target, "resourceVersion", watch->version);
 	if (target.failed)

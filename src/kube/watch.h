@@ -33,8 +33,8 @@ struct watch_timing {
 	int64_t brief;		 /* a watch that ends before this and said nothing failed */
 	int64_t server_errors;	 /* so long the version is worth another try after a 500 */
 	int64_t retry_after_max;
-	int64_t relist;	 /* a list older than this is renewed when its watch ends */
-	int64_t refresh; /* credentials are read again so often */
+	int64_t relist;				   /* a list older than this is renewed when its watch ends */
+	int64_t refresh;			   /* credentials are read again so often */
 	unsigned int timeout_min_s, timeout_max_s; /* of a watch */
 	int64_t timeout_slack;			   /* the client's own deadline is so much later */
 };
@@ -79,8 +79,8 @@ struct watch {
 	char version[OBJECT_VERSION_MAX]; /* empty: list */
 
 	struct api_call *call;
-	int status;	  /* of the call; 0: no head yet */
-	bool is_json;	  /* its content type */
+	int status;	    /* of the call; 0: no head yet */
+	bool is_json;	    /* its content type */
 	struct text answer; /* the body of an error */
 	struct line line;
 	struct list_cut cut;

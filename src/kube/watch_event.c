@@ -133,9 +133,9 @@ static int on_bookmark(struct watch *watch, const cJSON *json)
 	if (watch->state == WATCH_WATCHING)
 		advance(watch, version->valuestring);
 	else if (cJSON_IsString(end) && strcmp(end->valuestring, "true") == 0)
-		return watch_commit(watch, version->valuestring) ?
-			       watch_judge(watch, WATCH_NEXT_LIST, false, 0, "suddenly empty") :
-			       0;
+		return watch_commit(watch, version->valuestring)
+			       ? watch_judge(watch, WATCH_NEXT_LIST, false, 0, "suddenly empty")
+			       : 0;
 	return 0;
 }
 
@@ -161,7 +161,8 @@ static int on_error(struct watch *watch, const cJSON *status)
 	if (code == 410 || strcmp(name, "Expired") == 0 || strcmp(name, "Gone") == 0)
 		return watch_judge(watch, WATCH_NEXT_LIST, false, 0, "watch expired: %s", words);
 	if (code == 429) {
-		int told = json_get_int(json_get(status, "details"), "retryAfterSeconds", 0, 1000000, &seconds, NULL);
+		int told = json_get_int(json_get(status, "details"), "retryAfterSeconds", 0, 1000000,
+					&seconds, NULL);
 
 		return watch_judge(watch, WATCH_NEXT_WATCH, true, told == 1 ? seconds * 1000 : -1,
 				   "error in the watch: %s", words);
@@ -181,8 +182,8 @@ int watch_on_line(char *text, size_t len, void *data, struct err *err)
 	json_text_defang(text, len);
 	r = json_parse(text, len, &event, err);
 	if (r < 0)
-		return r == -ENOMEM ? out_of_memory(watch) :
-				      watch_judge(watch, WATCH_NEXT_LIST, true, -1, "event: %s", err->msg);
+		return r == -ENOMEM ? out_of_memory(watch)
+				    : watch_judge(watch, WATCH_NEXT_LIST, true, -1, "event: %s", err->msg);
 	type = json_get(event, "type");
 	object = json_get(event, "object");
 	word = cJSON_IsString(type) ? type->valuestring : "";

@@ -16,10 +16,10 @@
 
 #include "base/text.h"
 
-#define KINDS 3
+#define KINDS	    3
 #define REQUEST_MAX 8192
-#define FAULTS_MAX 32
-#define CONNS_MAX 256
+#define FAULTS_MAX  32
+#define CONNS_MAX   256
 
 static const struct {
 	const char *name, *kind, *version;
@@ -105,8 +105,8 @@ static int kind_of(const char *name)
 static int conn_write(struct conn *conn, const char *bytes, size_t len)
 {
 	while (len) {
-		ssize_t n = conn->ssl ? SSL_write(conn->ssl, bytes, (int)(len > 65536 ? 65536 : len)) :
-					send(conn->fd, bytes, len, MSG_NOSIGNAL);
+		ssize_t n = conn->ssl ? SSL_write(conn->ssl, bytes, (int)(len > 65536 ? 65536 : len))
+				      : send(conn->fd, bytes, len, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return -1;
@@ -159,11 +159,12 @@ static int out_head(struct out *out, int status, const char *type, const char *h
 
 	if (len < 0)
 		n = snprintf(head, sizeof(head),
-			     "HTTP/1.1 %d X\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n%s\r\n", status, type,
-			     headers);
+			     "HTTP/1.1 %d X\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n%s\r\n",
+			     status, type, headers);
 	else
-		n = snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %ld\r\n%s\r\n",
-			     status, type, len, headers);
+		n = snprintf(head, sizeof(head),
+			     "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %ld\r\n%s\r\n", status,
+			     type, len, headers);
 	out->chunked = len < 0;
 	return out_raw(out, head, (size_t)n);
 }
@@ -174,7 +175,8 @@ static void object_text(struct text *text, int kind, const struct item *item, bo
 {
 	text_addf(text, "{");
 	if (with_kind)
-		text_addf(text, "\"kind\":\"%s\",\"apiVersion\":\"%s\",", kinds[kind].kind, kinds[kind].version);
+		text_addf(text, "\"kind\":\"%s\",\"apiVersion\":\"%s\",", kinds[kind].kind,
+			  kinds[kind].version);
 	text_addf(text, "\"metadata\":{\"name\":\"%s\"", item->name);
 	if (item->namespace[0])
 		text_addf(text, ",\"namespace\":\"%s\"", item->namespace);
@@ -669,11 +671,11 @@ int apiserver_port(const struct apiserver *server)
 
 /* --- the script --- */
 
-#define LOCKED(server, what)                           \
-	do {                                           \
-		pthread_mutex_lock(&(server)->lock);   \
-		what;                                  \
-		pthread_mutex_unlock(&(server)->lock); \
+#define LOCKED(server, what)                                                                                 \
+	do {                                                                                                 \
+		pthread_mutex_lock(&(server)->lock);                                                         \
+		what;                                                                                        \
+		pthread_mutex_unlock(&(server)->lock);                                                       \
 	} while (0)
 
 void apiserver_streaming(struct apiserver *server, enum apiserver_streaming streaming)
@@ -748,13 +750,15 @@ void apiserver_put(struct apiserver *server, const char *kind_name, const char *
 			realloc(server->items[kind], (server->n_items[kind] + 1) * sizeof(*item));
 		item = &server->items[kind][server->n_items[kind]++];
 	}
-	*item = (struct item){ copy(namespace), copy(name), copy(uid), copy(labels), copy(rest), ++server->version };
+	*item = (struct item){ copy(namespace), copy(name), copy(uid),
+			       copy(labels),	copy(rest), ++server->version };
 	if (!server->lose)
 		event_add(server, kind, event_text(is_new ? "ADDED" : "MODIFIED", kind, item));
 	pthread_mutex_unlock(&server->lock);
 }
 
-void apiserver_delete(struct apiserver *server, const char *kind_name, const char *namespace, const char *name)
+void apiserver_delete(struct apiserver *server, const char *kind_name, const char *namespace,
+		      const char *name)
 {
 	int kind = kind_of(kind_name);
 	struct item *item;

@@ -24,12 +24,12 @@ struct apiserver_fault {
 	const char *headers; /* further ones, each with its \r\n */
 	const char *type;    /* application/json */
 	const char *body;
-	size_t body_len;     /* 0: strlen(body) */
-	bool silent;	     /* never answers */
-	bool bytewise;	     /* one byte at a time */
-	size_t cut;	     /* the connection breaks after so many bytes of the body; 0: never */
-	bool cut_clean;	     /* it ends there as if that were all */
-	size_t flood;	     /* a line of so many bytes instead */
+	size_t body_len; /* 0: strlen(body) */
+	bool silent;	 /* never answers */
+	bool bytewise;	 /* one byte at a time */
+	size_t cut;	 /* the connection breaks after so many bytes of the body; 0: never */
+	bool cut_clean;	 /* it ends there as if that were all */
+	size_t flood;	 /* a line of so many bytes instead */
 };
 
 /* Null cert: plain HTTP. Files are PEM. */

@@ -29,19 +29,19 @@ struct cluster_kind_status kubeclient_status(const struct kubeclient *client, co
 int64_t kubeclient_now(void);
 
 /* Turns until the condition holds; fails the test after ten seconds. */
-#define UNTIL(client, condition)                                                                    \
-	do {                                                                                        \
-		int64_t until_ = kubeclient_now() + 10000;                                          \
-		while (!(condition)) {                                                              \
-			if (kubeclient_now() > until_)                                              \
-				fail_msg("never: %s\n%s", #condition,                               \
-					 (client)->reports.data ? (client)->reports.data : "");     \
-			kubeclient_turn(client);                                                    \
-		}                                                                                   \
+#define UNTIL(client, condition)                                                                             \
+	do {                                                                                                 \
+		int64_t until_ = kubeclient_now() + 10000;                                                   \
+		while (!(condition)) {                                                                       \
+			if (kubeclient_now() > until_)                                                       \
+				fail_msg("never: %s\n%s", #condition,                                        \
+					 (client)->reports.data ? (client)->reports.data : "");              \
+			kubeclient_turn(client);                                                             \
+		}                                                                                            \
 	} while (0)
 
-#define TURN_FOR(client, ms)                                             \
-	for (int64_t end_ = kubeclient_now() + (ms); kubeclient_now() < end_;) \
+#define TURN_FOR(client, ms)                                                                                 \
+	for (int64_t end_ = kubeclient_now() + (ms); kubeclient_now() < end_;)                               \
 	kubeclient_turn(client)
 
 #endif

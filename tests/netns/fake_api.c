@@ -39,7 +39,10 @@ static int obey(struct apiserver *server, char **words, int n)
 	else if (n == 1 && strcmp(words[0], "start") == 0)
 		apiserver_start(server);
 	else if (n == 2 && strcmp(words[0], "refuse") == 0)
-		apiserver_fault(server, (struct apiserver_fault){ .match = "/", .times = -1, .status = (int)strtol(words[1], NULL, 10) });
+		apiserver_fault(server,
+				(struct apiserver_fault){ .match = "/",
+							  .times = -1,
+							  .status = (int)strtol(words[1], NULL, 10) });
 	else if (n == 1 && strcmp(words[0], "obey") == 0)
 		apiserver_forgive(server);
 	else

@@ -173,9 +173,9 @@ static void what_the_kubelet_swaps_is_read_again(void **state)
 
 /* --- kubeconfig --- */
 
-#define KUBECONFIG(cluster, user)                                                                 \
-	"apiVersion: v1\nkind: Config\ncurrent-context: it\ncontexts:\n- name: other\n  context: {}\n" \
-	"- name: it\n  context: {cluster: c, user: u}\n"                                          \
+#define KUBECONFIG(cluster, user)                                                                            \
+	"apiVersion: v1\nkind: Config\ncurrent-context: it\ncontexts:\n- name: other\n  context: {}\n"       \
+	"- name: it\n  context: {cluster: c, user: u}\n"                                                     \
 	"clusters:\n- name: c\n  cluster: {" cluster "}\nusers:\n- name: u\n  user: {" user "}\n"
 
 static void read_kubeconfig(struct folder *folder, const char *content)
@@ -202,9 +202,10 @@ static void a_kubeconfig_gives_server_and_identity(void **state)
 
 	put(folder, "key.pem", "-----BEGIN PRIVATE KEY-----\n");
 	put(folder, "cert.pem", "-----BEGIN CERTIFICATE-----\n");
-	read_kubeconfig(folder, KUBECONFIG("server: 'https://[fd00::1]:6443/', certificate-authority: ca.crt, "
-					   "tls-server-name: api.example",
-					   "client-certificate: cert.pem, client-key: key.pem"));
+	read_kubeconfig(folder,
+			KUBECONFIG("server: 'https://[fd00::1]:6443/', certificate-authority: ca.crt, "
+				   "tls-server-name: api.example",
+				   "client-certificate: cert.pem, client-key: key.pem"));
 	assert_string_equal(folder->config.server, "https://[fd00::1]:6443");
 	assert_string_equal(folder->config.server_name, "api.example");
 	assert_non_null(strstr(folder->config.ca, "BEGIN CERTIFICATE"));
@@ -218,9 +219,11 @@ static void a_kubeconfig_may_carry_everything_inside(void **state)
 {
 	struct folder *folder = *state;
 
-	read_kubeconfig(folder, KUBECONFIG("server: 'https://h', certificate-authority-data: "
-					   "LS0tLS1CRUdJTiBYLS0tLS0=",
-					   "token: canary-inline, client-certificate-data: QUJD, client-key-data: QUI="));
+	read_kubeconfig(
+		folder,
+		KUBECONFIG("server: 'https://h', certificate-authority-data: "
+			   "LS0tLS1CRUdJTiBYLS0tLS0=",
+			   "token: canary-inline, client-certificate-data: QUJD, client-key-data: QUI="));
 	assert_string_equal(folder->config.ca, "-----BEGIN X-----");
 	assert_string_equal(folder->config.cert, "ABC");
 	assert_string_equal(api_secret_reveal(folder->config.key, NULL), "AB");
@@ -242,20 +245,26 @@ static void what_is_not_supported_is_refused_by_name(void **state)
 	assert_refused(folder, KUBECONFIG("server: 'https://h', insecure-skip-tls-verify: true", ""),
 		       "insecure-skip-tls-verify: not supported");
 	assert_refused(folder, KUBECONFIG("server: 'https://h', proxy-url: 'http://p'", ""), "proxy-url");
-	assert_refused(folder, KUBECONFIG("server: 'https://h'", "exec: {command: x}"), "exec: not supported");
-	assert_refused(folder, KUBECONFIG("server: 'https://h'", "username: a, password: canary"), "username");
+	assert_refused(folder, KUBECONFIG("server: 'https://h'", "exec: {command: x}"),
+		       "exec: not supported");
+	assert_refused(folder, KUBECONFIG("server: 'https://h'", "username: a, password: canary"),
+		       "username");
 	assert_refused(folder, KUBECONFIG("server: 'http://10.0.0.1:8080'", ""), "use https");
 	assert_refused(folder, KUBECONFIG("server: 'http://127.0.0.1.evil.example'", ""), "use https");
 	assert_refused(folder, KUBECONFIG("server: 'https://a@h'", ""), "only host, port and path");
 	assert_refused(folder, KUBECONFIG("server: 'ftp://h'", ""), "not an https URL");
 	assert_refused(folder, KUBECONFIG("certificate-authority: ca.crt", ""), "server: missing");
-	assert_refused(folder, KUBECONFIG("server: 'https://h', certificate-authority-data: '!!'", ""), "not base64");
-	assert_refused(folder, KUBECONFIG("server: 'https://h'", "client-certificate: ca.crt"), "one without the other");
-	assert_refused(folder, KUBECONFIG("server: 'https://h'", "token: 'canary two'"), "more than one word");
+	assert_refused(folder, KUBECONFIG("server: 'https://h', certificate-authority-data: '!!'", ""),
+		       "not base64");
+	assert_refused(folder, KUBECONFIG("server: 'https://h'", "client-certificate: ca.crt"),
+		       "one without the other");
+	assert_refused(folder, KUBECONFIG("server: 'https://h'", "token: 'canary two'"),
+		       "more than one word");
 	assert_refused(folder, "current-context: x\n", "contexts: none is called \"x\"");
 	assert_refused(folder, "{}", "current-context: missing");
 	assert_refused(folder, "[]", "not a kubeconfig");
-	assert_refused(folder, KUBECONFIG("server: 'https://h', certificate-authority: missing.crt", ""), "missing.crt");
+	assert_refused(folder, KUBECONFIG("server: 'https://h', certificate-authority: missing.crt", ""),
+		       "missing.crt");
 }
 
 static void plain_http_is_for_loopback(void **state)
@@ -276,7 +285,8 @@ static void make_certificate(const struct folder *folder, const char *name, cons
 	char command[1024];
 
 	snprintf(command, sizeof(command),
-		 "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=%s "
+		 "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+		 "-subj /CN=%s "
 		 "-addext subjectAltName=%s -keyout %s.key -out %s.crt 2>/dev/null",
 		 folder->path, name, san, name, name);
 	assert_int_equal(system(command), 0);

@@ -10,14 +10,16 @@
 
 #include "lib/kubeclient.h"
 
-#define POD_WITH_IP(ip) "\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"" ip "\"}"
+#define POD_WITH_IP(ip)                                                                                      \
+	"\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"" ip "\"}"
 
 static int setup(void **state)
 {
 	struct kubeclient *client = kubeclient_new();
 
 	apiserver_put(client->server, "namespaces", "", "shop", "n-1", "\"team\":\"a\"", NULL);
-	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"web\"", POD_WITH_IP("10.0.0.1"));
+	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"web\"",
+		      POD_WITH_IP("10.0.0.1"));
 	apiserver_put(client->server, "networkpolicies", "shop", "deny", "y-1", NULL,
 		      "\"spec\":{\"podSelector\":{}}");
 	*state = client;
@@ -69,13 +71,15 @@ static void changes_arrive_as_they_happen(void **state)
 	start_synced(client);
 	apiserver_put(client->server, "pods", "shop", "db", "p-2", "\"app\":\"db\"", POD_WITH_IP("10.0.0.2"));
 	UNTIL(client, pod(client, "db"));
-	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"job\"", POD_WITH_IP("10.0.0.1"));
+	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"job\"",
+		      POD_WITH_IP("10.0.0.1"));
 	UNTIL(client, strcmp(labels_get(&pod(client, "web")->labels, "app"), "job") == 0);
 	apiserver_delete(client->server, "networkpolicies", "shop", "deny");
 	UNTIL(client, cluster_world(client->cluster)->n_netpols == 0);
 	apiserver_delete(client->server, "pods", "shop", "web");
 	UNTIL(client, !pod(client, "web"));
-	apiserver_put(client->server, "namespaces", "", "shop", "n-1", NULL, "\"status\":{\"phase\":\"Terminating\"}");
+	apiserver_put(client->server, "namespaces", "", "shop", "n-1", NULL,
+		      "\"status\":{\"phase\":\"Terminating\"}");
 	UNTIL(client, cluster_world(client->cluster)->namespaces[0]->terminating);
 	assert_int_equal(kubeclient_status(client, "pods").counts.lists, 2);
 }
@@ -87,7 +91,8 @@ static void nothing_is_served_before_every_kind_is_known(void **state)
 	apiserver_fault(client->server,
 			(struct apiserver_fault){ .match = "networkpolicies", .times = -1, .status = 403 });
 	kubeclient_start(client);
-	UNTIL(client, kubeclient_status(client, "pods").synced && kubeclient_status(client, "namespaces").synced);
+	UNTIL(client,
+	      kubeclient_status(client, "pods").synced && kubeclient_status(client, "namespaces").synced);
 	TURN_FOR(client, 60);
 	assert_false(cluster_synced(client->cluster));
 	assert_int_equal(client->changes, 0);
@@ -107,7 +112,8 @@ static void the_world_stays_as_it_is_until_it_is_read_again(void **state)
 	before = cluster_world(client->cluster)->pods[0];
 	client->hold = true;
 	client->changes = 0;
-	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"job\"", POD_WITH_IP("10.0.0.1"));
+	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"job\"",
+		      POD_WITH_IP("10.0.0.1"));
 	UNTIL(client, strcmp(labels_get(&pod(client, "web")->labels, "app"), "job") == 0);
 	apiserver_delete(client->server, "pods", "shop", "web");
 	UNTIL(client, !pod(client, "web"));
@@ -182,7 +188,8 @@ static void a_finished_pod_and_a_host_network_pod_are_told_apart(void **state)
 {
 	struct kubeclient *client = *state;
 
-	apiserver_put(client->server, "pods", "shop", "done", "p-3", NULL, "\"status\":{\"phase\":\"Succeeded\"}");
+	apiserver_put(client->server, "pods", "shop", "done", "p-3", NULL,
+		      "\"status\":{\"phase\":\"Succeeded\"}");
 	apiserver_put(client->server, "pods", "shop", "host", "p-4", NULL, "\"spec\":{\"hostNetwork\":true}");
 	start_synced(client);
 	assert_true(pod(client, "done")->finished);
@@ -194,8 +201,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_world_is_what_the_server_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_arrive_as_they_happen, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_served_before_every_kind_is_known, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_world_stays_as_it_is_until_it_is_read_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_served_before_every_kind_is_known, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_world_stays_as_it_is_until_it_is_read_again, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(an_event_that_changes_nothing_for_policy_is_no_change, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_relist_that_finds_the_same_is_no_change, setup, teardown),

@@ -93,8 +93,10 @@ static void what_the_reader_says_ends_the_stream(void **state)
 /* --- lists --- */
 
 static const char good_list[] =
-	" { \"kind\" : \"PodList\", \"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"7\", \"items\":[1],"
-	"\"continue\":\"x/y\"},\n \"items\" : [ {\"a\":\"}]\\\"{\"} ,{\"b\":[{},[]]},\n{}] , \"more\": [{\"items\":[]}]}\n";
+	" { \"kind\" : \"PodList\", \"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"7\", "
+	"\"items\":[1],"
+	"\"continue\":\"x/y\"},\n \"items\" : [ {\"a\":\"}]\\\"{\"} ,{\"b\":[{},[]]},\n{}] , \"more\": "
+	"[{\"items\":[]}]}\n";
 
 static int cut_all(const char *text, size_t at, struct text *out, struct list_page *page, struct err *err)
 {
@@ -158,16 +160,22 @@ static void what_is_no_list_of_the_kind_is_refused_by_name(void **state)
 {
 	(void)state;
 	assert_no_list("{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"rows\":[]}", "Table");
-	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v2\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[]}",
+	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v2\",\"metadata\":{\"resourceVersion\":\"1\"},"
+		       "\"items\":[]}",
 		       "apiVersion");
-	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{},\"items\":[]}", "resourceVersion");
-	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"\"},\"items\":[]}",
+	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{},\"items\":[]}",
 		       "resourceVersion");
-	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":7},\"items\":[]}",
+	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"\"},"
+		       "\"items\":[]}",
 		       "resourceVersion");
-	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"}}",
-		       "items");
-	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":{}}",
+	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":7},"
+		       "\"items\":[]}",
+		       "resourceVersion");
+	assert_no_list(
+		"{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"}}",
+		"items");
+	assert_no_list("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},"
+		       "\"items\":{}}",
 		       "items");
 	assert_no_list("{\"items\":[null]}", "not an object");
 	assert_no_list("{\"items\":[{}{}]}", "not an object");
@@ -184,7 +192,8 @@ static void null_items_are_an_empty_list(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(cut_all("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"1\"},"
+	assert_int_equal(cut_all("{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{"
+				 "\"resourceVersion\":\"1\"},"
 				 "\"items\":null}",
 				 0, &out, &page, &err),
 			 0);

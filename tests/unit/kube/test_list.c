@@ -12,8 +12,8 @@
 #include "lib/kubeclient.h"
 
 #define GONE "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":\"token too old\"}"
-#define EMPTY(kind, api)                                                                          \
-	"{\"kind\":\"" kind "\",\"apiVersion\":\"" api                                            \
+#define EMPTY(kind, api)                                                                                     \
+	"{\"kind\":\"" kind "\",\"apiVersion\":\"" api                                                       \
 	"\",\"metadata\":{\"resourceVersion\":\"v99999x\"},\"items\":[]}"
 
 static int setup(void **state)
@@ -71,10 +71,9 @@ static void the_version_is_the_first_pages(void **state)
 	struct kubeclient *client = *state;
 	char target[4096];
 
-	apiserver_fault(client->server,
-			(struct apiserver_fault){ .match = "pods?limit=500&continue=at-1000",
-						  .status = 200,
-						  .body = EMPTY("PodList", "v1") });
+	apiserver_fault(client->server, (struct apiserver_fault){ .match = "pods?limit=500&continue=at-1000",
+								  .status = 200,
+								  .body = EMPTY("PodList", "v1") });
 	start_synced(client);
 	assert_int_equal(pods(client), 1000);
 	apiserver_last(client->server, "pods?watch=1", target, sizeof(target));
@@ -87,7 +86,8 @@ static void a_token_that_expires_starts_the_list_over(void **state)
 {
 	struct kubeclient *client = *state;
 
-	apiserver_fault(client->server, (struct apiserver_fault){ .match = "continue=at-500", .status = 410, .body = GONE });
+	apiserver_fault(client->server,
+			(struct apiserver_fault){ .match = "continue=at-500", .status = 410, .body = GONE });
 	start_synced(client);
 	assert_int_equal(pods(client), 1201);
 	assert_int_equal(apiserver_count(client->server, "/api/v1/pods?limit=500"), 5);
@@ -99,8 +99,9 @@ static void a_token_that_expires_twice_ends_paging(void **state)
 	struct kubeclient *client = *state;
 	char target[4096];
 
-	apiserver_fault(client->server, (struct apiserver_fault){
-						.match = "continue=", .times = -1, .status = 410, .body = GONE });
+	apiserver_fault(
+		client->server,
+		(struct apiserver_fault){ .match = "continue=", .times = -1, .status = 410, .body = GONE });
 	start_synced(client);
 	assert_int_equal(pods(client), 1201);
 	apiserver_last(client->server, "/api/v1/pods?", target, sizeof(target));
@@ -113,8 +114,9 @@ static void a_first_page_that_is_too_old_is_asked_for_again(void **state)
 {
 	struct kubeclient *client = *state;
 
-	apiserver_fault(client->server,
-			(struct apiserver_fault){ .match = "pods?limit", .times = 2, .status = 410, .body = GONE });
+	apiserver_fault(
+		client->server,
+		(struct apiserver_fault){ .match = "pods?limit", .times = 2, .status = 410, .body = GONE });
 	start_synced(client);
 	assert_int_equal(pods(client), 1201);
 	assert_true(kubeclient_said(client, "pods: list: HTTP 410: Expired: token too old"));
@@ -126,11 +128,11 @@ static void the_same_token_twice_is_an_error(void **state)
 	struct kubeclient *client = *state;
 
 	apiserver_fault(client->server,
-			(struct apiserver_fault){
-				.match = "continue=at-500",
-				.status = 200,
-				.body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
-					"\"v1x\",\"continue\":\"at-500\"},\"items\":[]}" });
+			(struct apiserver_fault){ .match = "continue=at-500",
+						  .status = 200,
+						  .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\","
+							  "\"metadata\":{\"resourceVersion\":"
+							  "\"v1x\",\"continue\":\"at-500\"},\"items\":[]}" });
 	start_synced(client);
 	assert_true(kubeclient_said(client, "the same page again"));
 	assert_int_equal(pods(client), 1201);
@@ -168,26 +170,34 @@ static void an_answer_that_is_no_list_is_named_and_never_an_empty_sync(void **st
 		{ { .status = 500 }, "HTTP 500" },
 		{ { .status = 503, .body = "<html>" }, "HTTP 503" },
 		{ { .status = 302, .headers = "Location: http://127.0.0.1:1/\r\n" }, "HTTP 302" },
-		{ { .status = 200, .body = "{\"kind\":\"NodeList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
-					   "\"v1x\"},\"items\":[]}" },
+		{ { .status = 200,
+		    .body = "{\"kind\":\"NodeList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
+			    "\"v1x\"},\"items\":[]}" },
 		  "kind: is NodeList, not PodList" },
-		{ { .status = 200, .body = "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"rows\":[]}" },
+		{ { .status = 200,
+		    .body = "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"rows\":[]}" },
 		  "kind: is Table" },
-		{ { .status = 200, .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{},\"items\":[]}" },
+		{ { .status = 200,
+		    .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{},\"items\":[]}" },
 		  "resourceVersion: missing" },
-		{ { .status = 200, .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
-					   "\"v1x\"},\"items\":[{\"metadata\":{\"name\":\"x\"}}]}" },
+		{ { .status = 200,
+		    .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
+			    "\"v1x\"},\"items\":[{\"metadata\":{\"name\":\"x\"}}]}" },
 		  "item 0: metadata.namespace: missing" },
-		{ { .status = 200, .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
-					   "\"v1x\"},\"items\":[{\"kind\":\"Secret\",\"metadata\":{}}]}" },
+		{ { .status = 200,
+		    .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
+			    "\"v1x\"},\"items\":[{\"kind\":\"Secret\",\"metadata\":{}}]}" },
 		  "kind: is Secret" },
 		{ { .status = 200, .body = "{\"kind\":\"PodList\"" }, "list: line 1" },
 		{ { .status = 200, .body = "" }, "list: " },
 		{ { .cut = 300 }, "list: " },
-		{ { .status = 200, .headers = "Content-Encoding: gzip\r\n", .body = truncated_gzip,
+		{ { .status = 200,
+		    .headers = "Content-Encoding: gzip\r\n",
+		    .body = truncated_gzip,
 		    .body_len = sizeof(truncated_gzip) - 1 },
 		  "list: " },
-		{ { .status = 200, .headers = "Content-Encoding: gzip\r\n", .body = "not gzip at all" }, "list: " },
+		{ { .status = 200, .headers = "Content-Encoding: gzip\r\n", .body = "not gzip at all" },
+		  "list: " },
 	};
 
 	teardown(state);
@@ -222,8 +232,9 @@ static void the_store_is_kept_through_every_wrong_answer(void **state)
 			(struct apiserver_fault){ .match = "pods?limit", .times = 2, .status = 403 });
 	apiserver_fault(client->server,
 			(struct apiserver_fault){ .match = "continue", .times = 1, .cut = 2000 });
-	apiserver_fault(client->server, (struct apiserver_fault){ .match = "continue=at-1000", .times = 1,
-								  .status = 200, .body = "{}" });
+	apiserver_fault(client->server,
+			(struct apiserver_fault){
+				.match = "continue=at-1000", .times = 1, .status = 200, .body = "{}" });
 	client->changes = 0;
 	relist_pods(client);
 	UNTIL(client, kubeclient_status(client, "pods").degraded);
@@ -272,7 +283,9 @@ static void emptiness_that_is_confirmed_is_applied(void **state)
 static void an_unconfirmed_emptiness_is_forgotten_after_an_error(void **state)
 {
 	struct kubeclient *client = *state;
-	const struct apiserver_fault empty = { .match = "/pods?limit", .status = 200, .body = EMPTY("PodList", "v1") };
+	const struct apiserver_fault empty = { .match = "/pods?limit",
+					       .status = 200,
+					       .body = EMPTY("PodList", "v1") };
 
 	start_synced(client);
 	apiserver_fault(client->server, empty);
@@ -306,7 +319,8 @@ static void an_object_that_turns_bad_keeps_its_last_good_form(void **state)
 	UNTIL(client, kubeclient_said(client, "! pods: shop/pod-7: metadata.labels"));
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	relist_pods(client);
-	UNTIL(client, kubeclient_status(client, "pods").counts.lists == 3 && apiserver_watching(client->server) == 3);
+	UNTIL(client,
+	      kubeclient_status(client, "pods").counts.lists == 3 && apiserver_watching(client->server) == 3);
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	assert_int_equal(pods(client), 1201);
 }

@@ -13,11 +13,12 @@
 
 #include "lib/kubeclient.h"
 
-#define STATUS(code, reason)                                                                     \
-	"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{}," \
+#define STATUS(code, reason)                                                                                 \
+	"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"         \
 	"\"message\":\"told so\",\"reason\":\"" reason "\",\"code\":" #code "}}"
-#define POD_EVENT(type, name, uid, version)                                                              \
-	"{\"type\":\"" type "\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name \
+#define POD_EVENT(type, name, uid, version)                                                                  \
+	"{\"type\":\"" type                                                                                  \
+	"\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name               \
 	"\",\"namespace\":\"shop\",\"uid\":\"" uid "\",\"resourceVersion\":\"" version "\"}}}"
 
 static int setup(void **state)
@@ -144,9 +145,10 @@ static void a_bookmark_only_advances_the_version(void **state)
 	char target[4096];
 
 	start_synced(client);
-	apiserver_say(client->server, "pods",
-		      "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{"
-		      "\"resourceVersion\":\"v 7/&x\"}}}");
+	apiserver_say(
+		client->server, "pods",
+		"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{"
+		"\"resourceVersion\":\"v 7/&x\"}}}");
 	UNTIL(client, kubeclient_status(client, "pods").counts.bookmarks == 1);
 	client->changes = 0;
 	apiserver_end_watches(client->server, true);
@@ -189,17 +191,21 @@ static void assert_lists_again(void **state, const char *line, const char *says)
 static void what_is_not_understood_is_listed_again(void **state)
 {
 	assert_lists_again(state, "{\"type\":\"PATCHED\",\"object\":{}}", "unknown type \"PATCHED\"");
-	assert_lists_again(state, "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}}",
+	assert_lists_again(state,
+			   "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}}",
 			   "kind: is Secret, not Pod");
 	assert_lists_again(state, "{\"type\":\"ADDED\"}", "not an object");
-	assert_lists_again(state, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Node\"}}", "bookmark of another kind");
+	assert_lists_again(state, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Node\"}}",
+			   "bookmark of another kind");
 	assert_lists_again(state, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{}}}",
 			   "bookmark without a resourceVersion");
-	assert_lists_again(state, "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\","
-				  "\"metadata\":{\"name\":\"x\",\"namespace\":\"y\",\"uid\":\"z\"}}}",
+	assert_lists_again(state,
+			   "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\","
+			   "\"metadata\":{\"name\":\"x\",\"namespace\":\"y\",\"uid\":\"z\"}}}",
 			   "y/x: no resourceVersion");
-	assert_lists_again(state, "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\","
-				  "\"metadata\":{\"name\":\"x\",\"namespace\":\"y\"}}}",
+	assert_lists_again(state,
+			   "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\","
+			   "\"metadata\":{\"name\":\"x\",\"namespace\":\"y\"}}}",
 			   "metadata.uid: missing");
 	assert_lists_again(state, "not JSON", "event: line 1");
 	assert_lists_again(state, "[1]", "unknown type");
@@ -215,7 +221,8 @@ static void an_expired_watch_lists_again(void **state)
 
 static void an_unknown_error_lists_again(void **state)
 {
-	assert_lists_again(state, STATUS(400, "BadRequest"), "! pods: error in the watch: BadRequest: told so");
+	assert_lists_again(state, STATUS(400, "BadRequest"),
+			   "! pods: error in the watch: BadRequest: told so");
 }
 
 static void a_busy_server_is_left_alone_as_long_as_it_says(void **state)
@@ -291,10 +298,11 @@ static void a_version_from_the_future_lists_again(void **state)
 
 	start_synced(client);
 	apiserver_fault(client->server,
-			(struct apiserver_fault){ .match = "pods?watch=1",
-						  .status = 504,
-						  .body = "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"Too "
-							  "large resource version: 9\"}" });
+			(struct apiserver_fault){
+				.match = "pods?watch=1",
+				.status = 504,
+				.body = "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"Too "
+					"large resource version: 9\"}" });
 	apiserver_end_watches(client->server, true);
 	UNTIL(client, lists(client) == 2 && is_watching(client));
 }
@@ -365,12 +373,14 @@ static void a_streaming_list_that_is_suddenly_empty_is_confirmed(void **state)
 
 	apiserver_streaming(client->server, APISERVER_STREAMS);
 	start_synced(client);
-	apiserver_fault(client->server,
-			(struct apiserver_fault){
-				.match = "pods?watch=1&allowWatchBookmarks",
-				.status = 200,
-				.body = "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"annotations\":{"
-					"\"k8s.io/initial-events-end\":\"true\"},\"resourceVersion\":\"v9x\"}}}\n" });
+	apiserver_fault(
+		client->server,
+		(struct apiserver_fault){
+			.match = "pods?watch=1&allowWatchBookmarks",
+			.status = 200,
+			.body = "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{"
+				"\"annotations\":{"
+				"\"k8s.io/initial-events-end\":\"true\"},\"resourceVersion\":\"v9x\"}}}\n" });
 	apiserver_say(client->server, "pods", STATUS(410, "Gone"));
 	UNTIL(client, lists(client) == 1 && is_watching(client));
 	assert_non_null(pod(client, "web"));
@@ -398,7 +408,8 @@ static void a_watch_that_ends_at_once_is_an_error(void **state)
 	struct kubeclient *client = *state;
 
 	start_synced(client);
-	apiserver_fault(client->server, (struct apiserver_fault){ .match = "pods?watch=1", .times = 3, .status = 200 });
+	apiserver_fault(client->server,
+			(struct apiserver_fault){ .match = "pods?watch=1", .times = 3, .status = 200 });
 	apiserver_end_watches(client->server, true);
 	UNTIL(client, kubeclient_said(client, "! pods: watch: ended at once without an event"));
 	UNTIL(client, !kubeclient_status(client, "pods").degraded);
@@ -409,7 +420,8 @@ static void a_watch_that_ends_at_once_is_an_error(void **state)
  * at; what was half said is not read. */
 static void a_stream_may_break_at_every_byte(void **state)
 {
-	static const char event[] = POD_EVENT("ADDED", "two", "p-2", "v90040x") "\n" POD_EVENT("DELETED", "two", "p-2", "v90041x") "\n";
+	static const char event[] = POD_EVENT("ADDED", "two", "p-2", "v90040x") "\n" POD_EVENT(
+		"DELETED", "two", "p-2", "v90041x") "\n";
 	struct kubeclient *client = *state;
 
 	client->options.timing.brief = 0;
@@ -425,10 +437,12 @@ static void a_stream_may_break_at_every_byte(void **state)
 
 		apiserver_fault(client->server, fault);
 		apiserver_end_watches(client->server, false);
-		UNTIL(client, apiserver_count(client->server, "pods?watch=1") >= n + 2 && is_watching(client));
+		UNTIL(client,
+		      apiserver_count(client->server, "pods?watch=1") >= n + 2 && is_watching(client));
 		assert_non_null(pod(client, "web"));
 		assert_int_equal(pod(client, "two") != NULL,
-				 cut > strlen(POD_EVENT("ADDED", "two", "p-2", "v90040x")) && cut < sizeof(event) - 1);
+				 cut > strlen(POD_EVENT("ADDED", "two", "p-2", "v90040x")) &&
+					 cut < sizeof(event) - 1);
 		if (cut < sizeof(event) - 1 && pod(client, "two"))
 			apiserver_say(client->server, "pods", POD_EVENT("DELETED", "two", "p-2", "v90042x"));
 		UNTIL(client, !pod(client, "two"));
@@ -442,7 +456,8 @@ static void a_stream_may_come_byte_by_byte(void **state)
 	struct kubeclient *client = *state;
 
 	apiserver_streaming(client->server, APISERVER_STREAMS);
-	apiserver_fault(client->server, (struct apiserver_fault){ .match = "pods?watch=1", .bytewise = true });
+	apiserver_fault(client->server,
+			(struct apiserver_fault){ .match = "pods?watch=1", .bytewise = true });
 	start_synced(client);
 	sync_pods(client, "slow");
 	assert_int_equal(apiserver_count(client->server, "pods"), 1);
