@@ -115,6 +115,24 @@ static void a_lost_delete_is_noticed_and_listed(void **state)
 	assert_int_equal(client->errors, 0);
 }
 
+static void events_in_the_wrong_order_end_in_what_is_true(void **state)
+{
+	struct kubeclient *client = *state;
+
+	start_synced(client);
+	apiserver_lose(client->server, true);
+	apiserver_delete(client->server, "pods", "shop", "web");
+	apiserver_put(client->server, "pods", "shop", "web", "p-2", NULL, NULL);
+	apiserver_lose(client->server, false);
+	apiserver_say(client->server, "pods", POD_EVENT("ADDED", "web", "p-2", "v14x"));
+	apiserver_say(client->server, "pods", POD_EVENT("DELETED", "web", "p-1", "v13x"));
+	apiserver_say(client->server, "pods", POD_EVENT("MODIFIED", "web", "p-1", "v12x"));
+	UNTIL(client,
+	      pod(client, "web") && strcmp(pod(client, "web")->uid, "p-2") == 0 && is_watching(client));
+	sync_pods(client, "after");
+	assert_string_equal(pod(client, "web")->uid, "p-2");
+}
+
 static void repeated_events_change_nothing(void **state)
 {
 	struct kubeclient *client = *state;
@@ -504,6 +522,20 @@ static void silence_is_watched_anew(void **state)
 	sync_pods(client, "still");
 }
 
+static void a_watch_past_its_deadline_is_watched_anew(void **state)
+{
+	struct kubeclient *client = *state;
+
+	client->options.timing.timeout_min_s = client->options.timing.timeout_max_s = 1;
+	client->options.timing.timeout_slack = -700; /* ours comes before the server's */
+	client->options.timing.list_deadline = 10000;
+	start_synced(client);
+	UNTIL(client, kubeclient_said(client, "pods: watch: Operation timed out"));
+	UNTIL(client, apiserver_count(client->server, "pods?watch=1&allow") >= 4);
+	assert_int_equal(lists(client), 1);
+	assert_int_equal(client->errors, 0);
+}
+
 static void bookmarks_are_signs_of_life(void **state)
 {
 	struct kubeclient *client = *state;
@@ -707,6 +739,7 @@ int main(void)
 		T(an_object_is_removed_by_its_uid_only),
 		T(a_name_that_is_used_again_is_another_object),
 		T(a_lost_delete_is_noticed_and_listed),
+		T(events_in_the_wrong_order_end_in_what_is_true),
 		T(repeated_events_change_nothing),
 		T(a_modified_of_an_unknown_object_adds_it),
 		T(a_bookmark_only_advances_the_version),
@@ -732,6 +765,7 @@ int main(void)
 		T(a_line_without_end_is_cut_off_and_listed),
 		T(a_nul_in_the_stream_is_an_error),
 		T(silence_is_watched_anew),
+		T(a_watch_past_its_deadline_is_watched_anew),
 		T(bookmarks_are_signs_of_life),
 		T(the_store_outlives_the_server),
 		T(watches_knock_one_at_a_time),
