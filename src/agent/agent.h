@@ -40,6 +40,7 @@ struct agent {
 	struct manifests *manifests; /* one of these two is the source, the other is null */
 	struct cluster *cluster;
 	bool objects_known; /* read whole at least once */
+	bool read_due;	    /* they have changed since they were read */
 	struct attachments attachments;
 	struct store store;
 	struct enforce enforce;

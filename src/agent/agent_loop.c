@@ -50,6 +50,30 @@ static void recompile_done(struct agent *agent, bool changed)
 		log_warn("revisions of policies are out of date: out of memory");
 }
 
+/* Until the objects have been read whole once, a broken file keeps the daemon from
+ * syncing: what the kernel enforces from before stays, and no new pod opens
+ * without a policy that stands in that file. */
+static void read_manifests(struct agent *agent)
+{
+	struct err err = { 0 };
+	size_t broken;
+	int r = manifests_read(agent->manifests, &err);
+
+	if (r < 0) {
+		health_bad(&agent->health, HEALTH_MANIFESTS, "%s; keeping the last good objects", err.msg);
+		return;
+	}
+	broken = manifests_broken(agent->manifests);
+	if (broken)
+		health_bad(&agent->health, HEALTH_MANIFESTS, "%zu manifest file%s cannot be read; %s", broken,
+			   broken == 1 ? "" : "s",
+			   agent->objects_known ? "keeping their last good objects"
+						: "not synced until every file has been read once");
+	else
+		health_good(&agent->health, HEALTH_MANIFESTS);
+	agent->objects_known = agent->objects_known || !broken;
+}
+
 static void on_recompile(evutil_socket_t fd, short what, void *data)
 {
 	struct agent *agent = data;
@@ -59,12 +83,16 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	int r;
 
 	(void)fd, (void)what;
+	/* The manifests are read here and nowhere else: what is read anew frees objects
+	 * that the store points at until it is built anew, and nobody may ask between. */
+	if (agent->manifests && agent->read_due)
+		read_manifests(agent);
+	agent->read_due = false;
 	if (!agent->objects_known)
 		return;
 	reconcile_attachments(agent);
 	if (first)
 		reconcile_orphans(agent);
-	/* Only here: the read frees objects that the store points at until it is built anew. */
 	r = agent->cluster ? cluster_read(agent->cluster, &err) : 0;
 	if (r >= 0)
 		r = store_build(&agent->store, &source, &agent->attachments, &agent->config->posture, &err);
@@ -91,36 +119,11 @@ static void on_tidy(evutil_socket_t fd, short what, void *data)
 		recompile_failed(agent, &err);
 }
 
-/* Until the objects have been read whole once, a broken file keeps the daemon from
- * syncing: what the kernel enforces from before stays, and no new pod opens
- * without a policy that stands in that file. */
-static void read_manifests(struct agent *agent)
-{
-	struct err err = { 0 };
-	size_t broken;
-	int r = manifests_read(agent->manifests, &err);
-
-	if (r < 0) {
-		health_bad(&agent->health, HEALTH_MANIFESTS, "%s; keeping the last good objects", err.msg);
-		return;
-	}
-	broken = manifests_broken(agent->manifests);
-	if (broken)
-		health_bad(&agent->health, HEALTH_MANIFESTS, "%zu manifest file%s cannot be read; %s", broken,
-			   broken == 1 ? "" : "s",
-			   agent->objects_known ? "keeping their last good objects"
-						: "not synced until every file has been read once");
-	else
-		health_good(&agent->health, HEALTH_MANIFESTS);
-	agent->objects_known = agent->objects_known || !broken;
-	agent_recompile_soon(agent);
-}
-
 void agent_read_objects(struct agent *agent)
 {
-	if (agent->manifests)
-		return read_manifests(agent);
-	agent->objects_known = agent->objects_known || cluster_synced(agent->cluster);
+	agent->read_due = true;
+	if (agent->cluster)
+		agent->objects_known = agent->objects_known || cluster_synced(agent->cluster);
 	agent_recompile_soon(agent);
 }
 

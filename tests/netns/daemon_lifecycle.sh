@@ -154,4 +154,17 @@ check 'the connection it no longer allows is cut' wait_for 5 hold_is_cut db
 total=$(passed)
 does 'a pod leaves' pod_del shop/job-1
 check 'packet totals do not go back with it' eval '[ "$total" -gt 0 ] && [ "$(passed)" -ge "$total" ]'
+
+# --- asked while objects change (what was read anew must not be spoken of: a
+# sanitized build tells)
+for i in $(seq 60); do
+	printf 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: shop, name: p%d}\nspec: {podSelector: {matchLabels: {app: none}}}\n' \
+		"$i" >"$manifests/churn.yaml"
+	api GET /v1/policies >/dev/null &
+	api GET '/v1/explain?from=shop/web&to=shop/db&port=80' >/dev/null &
+	sleep 0.00$((i % 10))
+	api GET /v1/policies >/dev/null
+done
+check 'asked while its objects change, the daemon answers the newest' \
+	wait_for 3 eval "api GET /v1/policies | grep -q '\"name\":\"p60\"'"
 does 'it stops cleanly again' daemon_stop
