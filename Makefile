@@ -182,6 +182,7 @@ fmt: ## format what clang-format has a say in
 	clang-format -i $(wildcard src/*/*.[ch] bpf/*.[ch] include/bulkhead/*.h tests/*/*.[ch])
 
 compdb: ## compile_commands.json for editors
+	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
 .PHONY: all help units bpf-tests bench deps test-deps test check asan demo shell sizes install fmt clean compdb
