@@ -85,7 +85,8 @@ static __always_inline bool sweep_if_overdue(__u64 now, __u32 hz)
 	if (!last)
 		return false;
 	seen = READ_ONCE(*last);
-	if (now - seen < (__u64)BH_SWEEP_OVERDUE_S * hz || __sync_val_compare_and_swap(last, seen, now) != seen)
+	if (now - seen < (__u64)BH_SWEEP_OVERDUE_S * hz ||
+	    __sync_val_compare_and_swap(last, seen, now) != seen)
 		return false;
 	sweep_run(now, hz);
 	return true;

@@ -16,42 +16,41 @@
 
 #define BH_ABI 1
 
-#define BH_ASSERT_SIZE(type, size) \
-	_Static_assert(sizeof(type) == (size), #type " changed its size")
+#define BH_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed its size")
 
 /* Limits. Each is checked before a commit, never met by surprise. */
-#define BH_ENDPOINTS_MAX 1024	 /* endpoints on this node */
+#define BH_ENDPOINTS_MAX  1024	 /* endpoints on this node */
 #define BH_ENDPOINT_PROBE 8	 /* slots tried for one ifindex */
 #define BH_ENDPOINT_ADDRS 4	 /* addresses of one endpoint */
-#define BH_LOCALS_MAX 8192	 /* endpoint and node addresses on this node */
-#define BH_PEERS_MAX 262144	 /* addresses with a peer class of their own */
-#define BH_PREFIXES_MAX 16384	 /* prefixes with a peer class */
-#define BH_VERDICTS_MAX 262144	 /* (subject, peer) rows */
-#define BH_PORTS_MAX 65536	 /* port ranges over all lists */
-#define BH_PORT_LIST_MAX 4096	 /* port ranges in one list */
-#define BH_FLOWS_MAX 262144	 /* flow records */
-#define BH_FRAG_WAYS 64		 /* fragment records per endpoint */
-#define BH_EVENTS_BYTES (1 << 20)
+#define BH_LOCALS_MAX	  8192	 /* endpoint and node addresses on this node */
+#define BH_PEERS_MAX	  262144 /* addresses with a peer class of their own */
+#define BH_PREFIXES_MAX	  16384	 /* prefixes with a peer class */
+#define BH_VERDICTS_MAX	  262144 /* (subject, peer) rows */
+#define BH_PORTS_MAX	  65536	 /* port ranges over all lists */
+#define BH_PORT_LIST_MAX  4096	 /* port ranges in one list */
+#define BH_FLOWS_MAX	  262144 /* flow records */
+#define BH_FRAG_WAYS	  64	 /* fragment records per endpoint */
+#define BH_EVENTS_BYTES	  (1 << 20)
 
 /* Map names (under 16 characters) and their pins under <bpffs>/bulkhead. */
-#define BH_MAP_CONFIG "bh_config"
-#define BH_MAP_ENDPOINTS "bh_endpoints"
-#define BH_MAP_LOCALS "bh_locals"
-#define BH_MAP_PEERS "bh_peers"
-#define BH_MAP_PREFIXES "bh_prefixes"
+#define BH_MAP_CONFIG	   "bh_config"
+#define BH_MAP_ENDPOINTS   "bh_endpoints"
+#define BH_MAP_LOCALS	   "bh_locals"
+#define BH_MAP_PEERS	   "bh_peers"
+#define BH_MAP_PREFIXES	   "bh_prefixes"
 #define BH_MAP_PREFIX_LIST "bh_prefix_list"
-#define BH_MAP_VERDICTS "bh_verdicts"
-#define BH_MAP_PORTS "bh_ports"
-#define BH_MAP_FLOWS "bh_flows"
-#define BH_MAP_SWEEPS "bh_sweeps"
-#define BH_MAP_FRAGS "bh_frags"
-#define BH_MAP_USAGE "bh_usage"
-#define BH_MAP_EVENTS "bh_events"
-#define BH_MAP_COUNTERS "bh_counters"
+#define BH_MAP_VERDICTS	   "bh_verdicts"
+#define BH_MAP_PORTS	   "bh_ports"
+#define BH_MAP_FLOWS	   "bh_flows"
+#define BH_MAP_SWEEPS	   "bh_sweeps"
+#define BH_MAP_FRAGS	   "bh_frags"
+#define BH_MAP_USAGE	   "bh_usage"
+#define BH_MAP_EVENTS	   "bh_events"
+#define BH_MAP_COUNTERS	   "bh_counters"
 
 #define BH_PROG_FROM_POD "bh_from_pod"
-#define BH_PROG_TO_POD "bh_to_pod"
-#define BH_PROG_SWEEP "bh_sweep"
+#define BH_PROG_TO_POD	 "bh_to_pod"
+#define BH_PROG_SWEEP	 "bh_sweep"
 
 struct bh_addr {
 	union {
@@ -82,18 +81,18 @@ enum bh_config_flags {
 };
 
 struct bh_config {
-	__u32 abi;	      /* BH_ABI */
-	__u32 flags;	      /* enum bh_config_flags */
-	__u32 hz;	      /* kernel ticks per second */
-	__u32 flow_quota;     /* flow records one endpoint may cause */
-	__u32 event_rate;     /* events per second and endpoint */
-	__u32 tcp_syn_s;      /* life of a flow that has seen no reply */
+	__u32 abi;	  /* BH_ABI */
+	__u32 flags;	  /* enum bh_config_flags */
+	__u32 hz;	  /* kernel ticks per second */
+	__u32 flow_quota; /* flow records one endpoint may cause */
+	__u32 event_rate; /* events per second and endpoint */
+	__u32 tcp_syn_s;  /* life of a flow that has seen no reply */
 	__u32 tcp_established_s;
 	__u32 tcp_closing_s;
 	__u32 udp_s;
-	__u32 other_s;	      /* ICMP echo and port-less protocols */
+	__u32 other_s; /* ICMP echo and port-less protocols */
 	__u32 frag_s;
-	__be16 tunnel_port;   /* pods never send UDP to it on a node address; 0: none */
+	__be16 tunnel_port; /* pods never send UDP to it on a node address; 0: none */
 	__u16 pad;
 };
 BH_ASSERT_SIZE(struct bh_config, 48);
@@ -112,11 +111,11 @@ BH_ASSERT_SIZE(struct bh_config, 48);
  * old subjects with the new one.
  */
 enum bh_endpoint_flags {
-	BH_EP_OPEN = 1 << 0,	   /* policy is in place; absent: drop all (CLOSED) */
-	BH_EP_ROUTED = 1 << 1,	   /* our own point-to-point veth: frames go to the host
-				    * side's MAC, local delivery may skip the stack */
-	BH_EP_TO_NODE = 1 << 2,	   /* R16: pod to its own node needs no rule */
-	BH_EP_GRACE = 1 << 3,	   /* attached to a pod that already talked */
+	BH_EP_OPEN = 1 << 0,	/* policy is in place; absent: drop all (CLOSED) */
+	BH_EP_ROUTED = 1 << 1,	/* our own point-to-point veth: frames go to the host
+				 * side's MAC, local delivery may skip the stack */
+	BH_EP_TO_NODE = 1 << 2, /* R16: pod to its own node needs no rule */
+	BH_EP_GRACE = 1 << 3,	/* attached to a pod that already talked */
 };
 
 struct bh_endpoint {
@@ -124,8 +123,8 @@ struct bh_endpoint {
 	__u32 flags;   /* enum bh_endpoint_flags */
 	__u32 egress;  /* subject; 0: not isolated in this direction */
 	__u32 ingress;
-	__u32 revision; /* of this endpoint's policy; only grows, never 0 when open */
-	__u32 last;	/* free slot: the ifindex that had it last. User space only */
+	__u32 revision;	  /* of this endpoint's policy; only grows, never 0 when open */
+	__u32 last;	  /* free slot: the ifindex that had it last. User space only */
 	__u8 mac[6];	  /* the pod's */
 	__u8 host_mac[6]; /* of the host side */
 	__u32 pad2;
@@ -205,11 +204,11 @@ struct bh_flow_key {
 BH_ASSERT_SIZE(struct bh_flow_key, 40);
 
 enum bh_flow_state {
-	BH_FLOW_REPLIED = 1 << 0, /* both directions seen */
-	BH_FLOW_CLOSING = 1 << 1, /* FIN or RST seen: lives tcp_closing_s more */
+	BH_FLOW_REPLIED = 1 << 0,   /* both directions seen */
+	BH_FLOW_CLOSING = 1 << 1,   /* FIN or RST seen: lives tcp_closing_s more */
 	BH_FLOW_OPENER_HI = 1 << 2, /* the `hi` end opened it */
-	BH_FLOW_AUDITED = 1 << 3, /* passes by BH_AUDIT */
-	BH_FLOW_NODE = 1 << 4,	  /* the node itself opened it (R16): never judged */
+	BH_FLOW_AUDITED = 1 << 3,   /* passes by BH_AUDIT */
+	BH_FLOW_NODE = 1 << 4,	    /* the node itself opened it (R16): never judged */
 };
 
 /* ends[0] is lo's, ends[1] is hi's. ifindex 0: that end is not on this node. */
@@ -224,7 +223,7 @@ struct bh_flow {
 	__u64 expires; /* jiffies64 */
 	__u32 owner;   /* slot charged for this record */
 	__u32 owner_ifindex;
-	__u8 state;    /* enum bh_flow_state */
+	__u8 state; /* enum bh_flow_state */
 	__u8 pad[7];
 };
 BH_ASSERT_SIZE(struct bh_flow, 48);
@@ -288,7 +287,7 @@ BH_ASSERT_SIZE(struct bh_event, 64);
  * over all reasons. Slot BH_ENDPOINTS_MAX collects packets on an interface
  * that has no endpoint row.
  */
-#define BH_REASONS_MAX 64
+#define BH_REASONS_MAX	64
 #define BH_COUNTERS_MAX ((BH_ENDPOINTS_MAX + 1) * 2 * BH_REASONS_MAX)
 static inline __u32 bh_counter_index(__u32 slot, __u32 direction, __u32 reason)
 {

@@ -12,15 +12,15 @@
 
 enum bh_write_kind {
 	BH_WRITE_NONE = 0,
-	BH_WRITE_PORT = 1,	/* bh_ports[index] = port */
-	BH_WRITE_VERDICT = 2,	/* bh_verdicts[key] = verdict */
-	BH_WRITE_PEER = 3,	/* bh_peers[addr] = class */
-	BH_WRITE_PREFIX = 4,	/* bh_prefixes[prefix] = class */
-	BH_WRITE_ENDPOINT = 5,	/* subjects, revision and policy flags of one slot: the commit */
+	BH_WRITE_PORT = 1,     /* bh_ports[index] = port */
+	BH_WRITE_VERDICT = 2,  /* bh_verdicts[key] = verdict */
+	BH_WRITE_PEER = 3,     /* bh_peers[addr] = class */
+	BH_WRITE_PREFIX = 4,   /* bh_prefixes[prefix] = class */
+	BH_WRITE_ENDPOINT = 5, /* subjects, revision and policy flags of one slot: the commit */
 	BH_ERASE_PEER = 6,
 	BH_ERASE_PREFIX = 7,
 	BH_ERASE_VERDICT = 8,
-	BH_FENCE = 9,		/* wait until no running program can hold an older row */
+	BH_FENCE = 9, /* wait until no running program can hold an older row */
 };
 
 /* Flags that a BH_WRITE_ENDPOINT replaces; the others stay as they are. */

@@ -91,7 +91,7 @@ void agent_detach(struct agent *agent, const char *container_id, const char *ifn
 /* A cluster as the source (agent_cluster.c). */
 int agent_cluster_open(struct agent *agent, struct err *err);
 void agent_cluster_turn(struct agent *agent);
-cJSON *agent_cluster_json(const struct agent *agent); /* null: out of memory */
+cJSON *agent_cluster_json(const struct agent *agent);		       /* null: out of memory */
 void agent_cluster_words(const struct agent *agent, struct text *out); /* a line per kind */
 
 /* What stands on disk and in the kernel against each other (reconcile.c). */

@@ -525,8 +525,9 @@ int config_init(struct config *config, struct err *err)
 	config->metrics = strdup(CONFIG_DEFAULT_METRICS);
 	config->node_name = strdup(host);
 	config->socket = strdup("");
-	if (dns_default(&config->posture) < 0 || !config->manifests || !config->kubeconfig || !config->run_dir ||
-	    !config->pin_root || !config->metrics || !config->node_name || !config->socket)
+	if (dns_default(&config->posture) < 0 || !config->manifests || !config->kubeconfig ||
+	    !config->run_dir || !config->pin_root || !config->metrics || !config->node_name ||
+	    !config->socket)
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
 }

@@ -24,7 +24,7 @@ enum source_kind { SOURCE_UNSET, SOURCE_MANIFESTS, SOURCE_KUBERNETES };
 
 struct config {
 	enum source_kind source; /* never UNSET after config_finish() */
-	char *kubeconfig;	   /* empty: the service account of the daemon's own pod */
+	char *kubeconfig;	 /* empty: the service account of the daemon's own pod */
 	char *manifests;
 	char *run_dir;
 	char *pin_root;

@@ -123,8 +123,7 @@ static bool status_fill(cJSON *json, const struct agent *agent)
 	       cJSON_AddNumberToObject(json, "endpoints", (double)agent->attachments.n) &&
 	       cJSON_AddNumberToObject(json, "pods", (double)agent->store.world.n_pods) &&
 	       cJSON_AddNumberToObject(json, "policies", (double)agent->store.world.n_netpols) &&
-	       source_add(json, agent) &&
-	       tables_add(json, agent) && last_update_add(json, agent);
+	       source_add(json, agent) && tables_add(json, agent) && last_update_add(json, agent);
 }
 
 void control_status(struct call *call)

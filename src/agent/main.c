@@ -33,9 +33,8 @@ static const char usage[] =
 enum { OPT_CONFIG = 256, OPT_CHECK, OPT_VERSION, OPT_HELP, OPT_IN_CLUSTER, OPT_SETTING };
 
 /* OPT_SETTING + i sets the key setting_keys[i]. */
-static const char *const setting_keys[] = { "manifests", "runDir",   "pinRoot", "socket",  "metrics",
-					    "posture",	 "logLevel", "podWait", "nodeName",
-					    "kubeconfig" };
+static const char *const setting_keys[] = { "manifests", "runDir",   "pinRoot", "socket",   "metrics",
+					    "posture",	 "logLevel", "podWait", "nodeName", "kubeconfig" };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },

@@ -12,26 +12,26 @@
 
 #define cleanup(fn) __attribute__((cleanup(fn)))
 
-#define TAKE(ptr)                              \
-	({                                     \
-		__typeof__(ptr) take_ = (ptr); \
-		(ptr) = NULL;                  \
-		take_;                         \
+#define TAKE(ptr)                                                                                            \
+	({                                                                                                   \
+		__typeof__(ptr) take_ = (ptr);                                                               \
+		(ptr) = NULL;                                                                                \
+		take_;                                                                                       \
 	})
 
-#define TAKE_FD(fd)              \
-	({                       \
-		int take_ = (fd); \
-		(fd) = -1;       \
-		take_;           \
+#define TAKE_FD(fd)                                                                                          \
+	({                                                                                                   \
+		int take_ = (fd);                                                                            \
+		(fd) = -1;                                                                                   \
+		take_;                                                                                       \
 	})
 
 /* Defines auto_NAME's cleanup function for a type whose _free takes null. */
-#define DEFINE_AUTO(type, free_fn)                      \
-	static inline void free_fn##_auto(type **ptr)   \
-	{                                               \
-		if (*ptr)                               \
-			free_fn(*ptr);                  \
+#define DEFINE_AUTO(type, free_fn)                                                                           \
+	static inline void free_fn##_auto(type **ptr)                                                        \
+	{                                                                                                    \
+		if (*ptr)                                                                                    \
+			free_fn(*ptr);                                                                       \
 	}
 
 static inline void auto_free_run(void *ptr)
@@ -51,8 +51,8 @@ static inline void auto_fclose_run(FILE **file)
 		fclose(*file);
 }
 
-#define auto_free cleanup(auto_free_run)
-#define auto_close cleanup(auto_close_run)
+#define auto_free   cleanup(auto_free_run)
+#define auto_close  cleanup(auto_close_run)
 #define auto_fclose cleanup(auto_fclose_run)
 
 #endif

@@ -25,7 +25,8 @@ const cJSON *json_get(const cJSON *object, const char *key);
 /* String member: null when absent; -EINVAL naming `key` when of another type. */
 int json_get_string(const cJSON *object, const char *key, const char **ret, struct err *err);
 /* 1 present, 0 absent, -EINVAL wrong type, -ERANGE out of [min, max] or not whole. */
-int json_get_int(const cJSON *object, const char *key, int64_t min, int64_t max, int64_t *ret, struct err *err);
+int json_get_int(const cJSON *object, const char *key, int64_t min, int64_t max, int64_t *ret,
+		 struct err *err);
 /* 1, 0, -EINVAL as above. */
 int json_get_bool(const cJSON *object, const char *key, bool *ret, struct err *err);
 

@@ -15,8 +15,8 @@
 #define UNIXHTTP_DEFAULT_SOCKET "/run/bulkhead/bulkhead.sock"
 
 struct unixhttp_reply {
-	int status;  /* 200, ... */
-	char *body;  /* terminated; owned */
+	int status; /* 200, ... */
+	char *body; /* terminated; owned */
 	size_t len;
 };
 void unixhttp_reply_done(struct unixhttp_reply *reply);

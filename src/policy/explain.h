@@ -28,24 +28,24 @@ struct explain_query {
 
 enum explain_clause {
 	CLAUSE_NONE,
-	CLAUSE_NO_RULES,     /* the policy lists no rule in this direction */
-	CLAUSE_POD_LABEL,    /* podSelector does not match the peer's labels */
-	CLAUSE_NAMESPACE,    /* peer's namespace is not the policy's, or namespaceSelector fails */
-	CLAUSE_NOT_A_POD,    /* selectors match only pods (and never hostNetwork pods) */
-	CLAUSE_BLOCK,	     /* address outside ipBlock.cidr */
-	CLAUSE_EXCEPT,	     /* address inside an except */
+	CLAUSE_NO_RULES,  /* the policy lists no rule in this direction */
+	CLAUSE_POD_LABEL, /* podSelector does not match the peer's labels */
+	CLAUSE_NAMESPACE, /* peer's namespace is not the policy's, or namespaceSelector fails */
+	CLAUSE_NOT_A_POD, /* selectors match only pods (and never hostNetwork pods) */
+	CLAUSE_BLOCK,	  /* address outside ipBlock.cidr */
+	CLAUSE_EXCEPT,	  /* address inside an except */
 	CLAUSE_PROTOCOL,
 	CLAUSE_PORT,
-	CLAUSE_NAMED_PORT,   /* the destination serves no such port name and protocol */
-	CLAUSE_INVALID,	     /* the rule or item is invalid (R23) */
-	CLAUSE_POSTURE,	     /* posture deny isolates the pod; no policy selects it */
+	CLAUSE_NAMED_PORT, /* the destination serves no such port name and protocol */
+	CLAUSE_INVALID,	   /* the rule or item is invalid (R23) */
+	CLAUSE_POSTURE,	   /* posture deny isolates the pod; no policy selects it */
 };
 
 enum explain_verdict { EXPLAIN_ALLOW, EXPLAIN_DENY, EXPLAIN_AUDIT, EXPLAIN_UNKNOWN };
 
 /* One direction: the sender's egress or the receiver's ingress. */
 struct explain_side {
-	bool judged;   /* false: that end is no pod under policy */
+	bool judged; /* false: that end is no pod under policy */
 	bool isolated;
 	bool by_posture; /* isolated because of the posture */
 	enum explain_verdict verdict;
@@ -56,7 +56,7 @@ struct explain_side {
 	const struct netpol *policy; /* null: none */
 	size_t rule;		     /* index in policy->rules[direction] */
 	enum explain_clause clause;  /* CLAUSE_NONE when allowed */
-	char *clause_text; /* "podSelector wants role in (api), pod has role=job"; owned */
+	char *clause_text;	     /* "podSelector wants role in (api), pod has role=job"; owned */
 };
 
 struct explanation {

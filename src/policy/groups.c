@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAST_EMPTY	0
+#define PAST_EMPTY 0
 
 /* How many addresses and regions go from a class to a group. */
 struct flow {

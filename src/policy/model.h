@@ -40,15 +40,15 @@ struct requirement {
 };
 
 struct selector {
-	bool has;     /* absent differs from empty (R8) */
-	bool invalid; /* matches nothing */
+	bool has;	       /* absent differs from empty (R8) */
+	bool invalid;	       /* matches nothing */
 	struct requirement *v; /* all must hold; none: matches everything (R2) */
 	size_t n;
 };
 
 /* One item of from/to (R8). All has_ flags false: matches nothing. */
 struct peer {
-	bool invalid; /* matches nothing */
+	bool invalid;		    /* matches nothing */
 	struct selector pods;	    /* podSelector */
 	struct selector namespaces; /* namespaceSelector */
 	bool has_block;
@@ -68,7 +68,7 @@ struct port_match {
 };
 
 struct rule {
-	bool invalid;	/* an unknown field or kind inside: allows nothing (C11) */
+	bool invalid;	    /* an unknown field or kind inside: allows nothing (C11) */
 	struct peer *peers; /* none: anyone (R7), unless n_invalid parts made it so: see has_peers */
 	size_t n_peers;
 	bool has_peers; /* from/to present and not empty */
@@ -85,7 +85,7 @@ struct netpol {
 	bool isolates[2]; /* indexed by enum bh_direction (R3) */
 	struct rule *rules[2];
 	size_t n_rules[2];
-	bool audit; /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
+	bool audit;	 /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
 	char **problems; /* "spec.ingress[0].ports[1].port: ..." (R23); shown, never fatal */
 	size_t n_problems;
 };
@@ -105,8 +105,8 @@ struct pod {
 	struct labels labels;
 	struct bh_addr *addrs; /* status.podIPs, both families (R10) */
 	size_t n_addrs;
-	bool host_network; /* never a subject, never matched (R10) */
-	bool finished;	   /* Succeeded or Failed (R22) */
+	bool host_network;	  /* never a subject, never matched (R10) */
+	bool finished;		  /* Succeeded or Failed (R22) */
 	struct named_port *ports; /* containers in order; restartable init containers too (R14) */
 	size_t n_ports;
 };
@@ -124,8 +124,8 @@ struct service {
 	char *namespace;
 	char *name;
 	struct labels selector;
-	bool has_selector; /* without one, it says nothing about pods */
-	bool headless;	   /* clients dial the pods themselves: no translation */
+	bool has_selector;     /* without one, it says nothing about pods */
+	bool headless;	       /* clients dial the pods themselves: no translation */
 	struct bh_addr *addrs; /* spec.clusterIPs */
 	size_t n_addrs;
 	struct service_port *ports;
@@ -134,7 +134,8 @@ struct service {
 
 enum posture { POSTURE_UNSET, POSTURE_STANDARD, POSTURE_DENY, POSTURE_AUDIT };
 
-struct namespace {
+struct namespace
+{
 	char *name;
 	struct labels labels; /* kubernetes.io/metadata.name always present (R9) */
 	enum posture posture; /* annotation bulkhead.dev/posture */
@@ -143,14 +144,14 @@ struct namespace {
 
 /* Cluster-wide settings that change what policies mean (SEMANTICS 1.4). */
 struct posture_config {
-	enum posture posture;	   /* never UNSET */
-	char **exempt_namespaces;  /* posture deny does not isolate here */
+	enum posture posture;	  /* never UNSET */
+	char **exempt_namespaces; /* posture deny does not isolate here */
 	size_t n_exempt_namespaces;
-	bool allow_dns;		   /* under deny: every pod may reach the DNS pods on 53 UDP and TCP */
-	char *dns_namespace;	   /* "kube-system" */
-	struct selector dns_pods;  /* k8s-app=kube-dns */
-	bool deny_pod_to_node;	   /* under deny, pod to its own node needs a rule (default true there) */
-	bool forbid_policy_audit;  /* ignore bulkhead.dev/audit on policies */
+	bool allow_dns;		  /* under deny: every pod may reach the DNS pods on 53 UDP and TCP */
+	char *dns_namespace;	  /* "kube-system" */
+	struct selector dns_pods; /* k8s-app=kube-dns */
+	bool deny_pod_to_node;	  /* under deny, pod to its own node needs a rule (default true there) */
+	bool forbid_policy_audit; /* ignore bulkhead.dev/audit on policies */
 };
 
 /* Everything known, by value of pointers: the arrays belong to the holder of the

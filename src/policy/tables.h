@@ -66,10 +66,10 @@ int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, stru
  * that lead there from the installed state, ending with the fence and the
  * erasures. An endpoint whose pod is not in the world is left closed.
  * Returns 1 when nothing needs to change (an empty plan; nothing to commit), 0 with
- * a plan, or -EINVAL (a slot out of range or given twice), -ENOSPC when the result does not fit a table (err names it; the installed
- * state stays; endpoints without policy stay closed), -ENOMEM.
- * The new state counts as installed once tables_commit() is called. tables_abort()
- * is for a plan of which nothing was applied; if some of it was, tables_adopt(). */
+ * a plan, or -EINVAL (a slot out of range or given twice), -ENOSPC when the result does not fit a table (err
+ * names it; the installed state stays; endpoints without policy stay closed), -ENOMEM. The new state counts
+ * as installed once tables_commit() is called. tables_abort() is for a plan of which nothing was applied; if
+ * some of it was, tables_adopt(). */
 int tables_update(struct tables *tables, const struct world *world, const struct endpoint *endpoints,
 		  size_t n_endpoints, struct plan *ret_plan, struct err *err);
 void tables_commit(struct tables *tables);

@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORT_ECHO 7000
-#define PORT_SINK 7001
+#define PORT_ECHO	7000
+#define PORT_SINK	7001
 #define CONNECTIONS_MAX 64
 
 static void die(const char *what)
@@ -179,7 +179,8 @@ static uint64_t arrived(const char *address)
 	int fd = connected(address);
 	uint64_t count = 0;
 
-	if (send(fd, "c", 1, MSG_NOSIGNAL) != 1 || recv(fd, &count, sizeof(count), MSG_WAITALL) != sizeof(count))
+	if (send(fd, "c", 1, MSG_NOSIGNAL) != 1 ||
+	    recv(fd, &count, sizeof(count), MSG_WAITALL) != sizeof(count))
 		die("count");
 	close(fd);
 	return count;

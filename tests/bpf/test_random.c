@@ -70,8 +70,9 @@ static void ask(struct kernworld *kw, const struct randworld *rw, const struct e
 		tally->wrong++;
 		addr_format(&query->from.addr, from);
 		addr_format(&query->to.addr, to);
-		tap_note("%s -> %s proto %u port %u: oracle %s, evaluator %s, kernel %s", from, to, query->proto,
-			 query->port, verdict_name(oracle), verdict_name(explanation.verdict), verdict_name(kernel));
+		tap_note("%s -> %s proto %u port %u: oracle %s, evaluator %s, kernel %s", from, to,
+			 query->proto, query->port, verdict_name(oracle), verdict_name(explanation.verdict),
+			 verdict_name(kernel));
 	}
 	explanation_done(&explanation);
 }
@@ -86,13 +87,16 @@ static bool is_asked(size_t from, size_t to, uint8_t proto)
 static void world_ask(struct kernworld *kw, const struct randworld *rw, struct tally *tally)
 {
 	for (size_t i = 0; i < rand_n_addrs * rand_n_addrs; i++) {
-		struct bh_addr from = addr_of(rand_addrs[i / rand_n_addrs]), to = addr_of(rand_addrs[i % rand_n_addrs]);
+		struct bh_addr from = addr_of(rand_addrs[i / rand_n_addrs]),
+			       to = addr_of(rand_addrs[i % rand_n_addrs]);
 		struct explain_query query = { .from = end_at(rw, &from), .to = end_at(rw, &to) };
 
 		/* Broadcast is dropped before policy unless a block lists it (S13). */
-		if (addr_is_v4(&from) != addr_is_v4(&to) || addr_equal(&from, &to) || from.w[3] == ~0u || to.w[3] == ~0u)
+		if (addr_is_v4(&from) != addr_is_v4(&to) || addr_equal(&from, &to) || from.w[3] == ~0u ||
+		    to.w[3] == ~0u)
 			continue;
-		if (!kernworld_has(kw, &rw->world, query.from.pod) && !kernworld_has(kw, &rw->world, query.to.pod))
+		if (!kernworld_has(kw, &rw->world, query.from.pod) &&
+		    !kernworld_has(kw, &rw->world, query.to.pod))
 			continue;
 		for (size_t p = 0; p < rand_n_ports; p++) {
 			if (!is_asked(i / rand_n_addrs, i % rand_n_addrs, rand_ports[p].proto))
@@ -131,7 +135,8 @@ int main(void)
 		world_ask(kw, &rw, &tally);
 		tap_result(tally.wrong == 0,
 			   "world of seed %llu: %u connections agree (%u allowed, %u denied, %u audited)",
-			   (unsigned long long)(seed + round), tally.asked, tally.allowed, tally.denied, tally.audited);
+			   (unsigned long long)(seed + round), tally.asked, tally.allowed, tally.denied,
+			   tally.audited);
 		kernworld_stop(kw, &rw.world);
 		randworld_done(&rw);
 	}

@@ -112,7 +112,8 @@ static int what_parse(const char *text, struct explain_query *query)
 	for (size_t i = 0; i < sizeof(protos) / sizeof(*protos); i++) {
 		size_t n = strlen(protos[i].prefix);
 
-		if (strncmp(text, protos[i].prefix, n) == 0 && text_to_ulong(text + n, 1, 65535, &number) == 0) {
+		if (strncmp(text, protos[i].prefix, n) == 0 &&
+		    text_to_ulong(text + n, 1, 65535, &number) == 0) {
 			query->proto = protos[i].proto;
 			query->port = (uint16_t)number;
 			return 0;
@@ -164,7 +165,7 @@ static int posture_read(const cJSON *cases, struct posture_config *posture, stru
 			   : strcmp(name, "audit") == 0 ? POSTURE_AUDIT
 							: POSTURE_STANDARD;
 	posture->deny_pod_to_node = true;
-	cJSON_ArrayForEach(item, json_get(cases, "exemptNamespaces")) {
+	cJSON_ArrayForEach (item, json_get(cases, "exemptNamespaces")) {
 		char *copy = strdup(item->valuestring);
 
 		if (!copy || array_add(&posture->exempt_namespaces, &posture->n_exempt_namespaces, copy) < 0)
@@ -245,7 +246,8 @@ int case_file_read(const char *path, struct case_file *ret_file, struct err *err
 	for (size_t i = 0; r == 0 && i < docs.n; i++) {
 		const char *kind = NULL;
 
-		if (json_get_string(docs.v[i].json, "kind", &kind, err) == 0 && kind && strcmp(kind, "Cases") == 0)
+		if (json_get_string(docs.v[i].json, "kind", &kind, err) == 0 && kind &&
+		    strcmp(kind, "Cases") == 0)
 			cases = docs.v[i].json;
 		else
 			r = object_add(&ret_file->world, docs.v[i].json, err);

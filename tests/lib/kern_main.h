@@ -27,18 +27,18 @@ static int pods_drop(void **state)
 }
 
 /* kern_main(tests): main()'s body. pods_add() is the program's own set-up. */
-#define kern_main(tests)                                                       \
-	({                                                                     \
-		const char *why_;                                              \
-		int status_ = 0;                                               \
-                                                                               \
-		cmocka_set_message_output(CM_OUTPUT_TAP);                      \
-		kern = kern_open(&why_);                                       \
-		if (kern)                                                      \
-			status_ = cmocka_run_group_tests((tests), pods_add, pods_drop); \
-		else                                                           \
-			tap_skip(__FILE__, why_);                              \
-		status_;                                                       \
+#define kern_main(tests)                                                                                     \
+	({                                                                                                   \
+		const char *why_;                                                                            \
+		int status_ = 0;                                                                             \
+                                                                                                             \
+		cmocka_set_message_output(CM_OUTPUT_TAP);                                                    \
+		kern = kern_open(&why_);                                                                     \
+		if (kern)                                                                                    \
+			status_ = cmocka_run_group_tests((tests), pods_add, pods_drop);                      \
+		else                                                                                         \
+			tap_skip(__FILE__, why_);                                                            \
+		status_;                                                                                     \
 	})
 
 #endif

@@ -24,10 +24,11 @@ static void must(int r, const struct err *err, const char *what)
 
 static void link_add(struct kern_pod *pod, size_t n)
 {
-	*pod = (struct kern_pod){ .mac = { 2, 0xb, 0, 0, 2, (uint8_t)n }, .host_mac = { 2, 0xb, 0, 0, 3, (uint8_t)n } };
+	*pod = (struct kern_pod){ .mac = { 2, 0xb, 0, 0, 2, (uint8_t)n },
+				  .host_mac = { 2, 0xb, 0, 0, 3, (uint8_t)n } };
 	snprintf(pod->name, sizeof(pod->name), "c%zu", n);
-	kern_run("ip link add name %s type veth peer name p-%s && ip link set dev %s up", pod->name, pod->name,
-		 pod->name);
+	kern_run("ip link add name %s type veth peer name p-%s && ip link set dev %s up", pod->name,
+		 pod->name, pod->name);
 	pod->ifindex = if_nametoindex(pod->name);
 }
 
@@ -45,8 +46,12 @@ static void endpoint_add(struct kernworld *kw, const struct pod *pod, struct ker
 	for (size_t i = 0; i < pod->n_addrs && i < BH_ENDPOINT_ADDRS; i++)
 		row.addr[i] = pod->addrs[i];
 	must(maps_endpoint_claim(kw->kern->maps, &row, &ret->slot, &err), &err, "claim");
-	*endpoint = (struct endpoint){ .slot = ret->slot, .ifindex = ret->ifindex, .namespace = pod->namespace,
-				       .pod = pod->name, .uid = pod->uid, .n_addrs = pod->n_addrs };
+	*endpoint = (struct endpoint){ .slot = ret->slot,
+				       .ifindex = ret->ifindex,
+				       .namespace = pod->namespace,
+				       .pod = pod->name,
+				       .uid = pod->uid,
+				       .n_addrs = pod->n_addrs };
 	for (size_t i = 0; i < pod->n_addrs && i < BH_ENDPOINT_ADDRS; i++) {
 		endpoint->addrs[i] = pod->addrs[i];
 		must(maps_local_set(kw->kern->maps, &pod->addrs[i], ret->slot, &err), &err, "local");
@@ -59,8 +64,7 @@ size_t kernworld_update(struct kernworld *kw, const struct world *world)
 	struct err err = { 0 };
 	size_t n;
 
-	must(tables_update(kw->tables, world, kw->endpoints, kw->n_endpoints, &plan, &err), &err,
-	     "compile");
+	must(tables_update(kw->tables, world, kw->endpoints, kw->n_endpoints, &plan, &err), &err, "compile");
 	must(maps_apply(kw->kern->maps, plan.v, plan.n, &err), &err, "apply");
 	tables_commit(kw->tables);
 	n = plan.n;
@@ -101,7 +105,8 @@ void kernworld_stop(struct kernworld *kw, const struct world *world)
 	kw->n_endpoints = 0;
 }
 
-static const struct kern_pod *pod_at(const struct kernworld *kw, const struct world *world, const struct pod *pod)
+static const struct kern_pod *pod_at(const struct kernworld *kw, const struct world *world,
+				     const struct pod *pod)
 {
 	for (size_t i = 0; pod && i < world->n_pods && i < KERNWORLD_PODS_MAX; i++) {
 		if (world->pods[i] == pod && kw->pods[i].ifindex)

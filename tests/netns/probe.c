@@ -31,8 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SOCKETS_MAX 512
-#define SCTP_INIT 1
+#define SOCKETS_MAX   512
+#define SCTP_INIT     1
 #define SCTP_INIT_ACK 2
 
 enum kind { KIND_TCP, KIND_UDP, KIND_SCTP, KIND_ICMP };
@@ -279,10 +279,14 @@ static void attempt_ask(struct attempt *attempt, uint16_t id)
 			attempt->over = true;
 	} else if (attempt->what.kind == KIND_SCTP) {
 		struct sctp_packet packet = { .sport = htons((uint16_t)(40000 + id)),
-					      .dport = htons(attempt->what.port), .type = SCTP_INIT,
-					      .length = htons(20), .init_tag = htonl(id + 1u),
-					      .window = htonl(65536), .streams_out = htons(1),
-					      .streams_in = htons(1), .tsn = htonl(1) };
+					      .dport = htons(attempt->what.port),
+					      .type = SCTP_INIT,
+					      .length = htons(20),
+					      .init_tag = htonl(id + 1u),
+					      .window = htonl(65536),
+					      .streams_out = htons(1),
+					      .streams_in = htons(1),
+					      .tsn = htonl(1) };
 
 		send(attempt->fd, &packet, sizeof(packet), 0);
 	} else {
@@ -298,7 +302,8 @@ static void attempt_ask(struct attempt *attempt, uint16_t id)
 
 static void attempt_start(struct attempt *attempt, uint16_t id)
 {
-	uint16_t port = attempt->what.kind == KIND_TCP || attempt->what.kind == KIND_UDP ? attempt->what.port : 0;
+	uint16_t port =
+		attempt->what.kind == KIND_TCP || attempt->what.kind == KIND_UDP ? attempt->what.port : 0;
 	char copy[128], *comma;
 
 	snprintf(copy, sizeof(copy), "%s", attempt->text);
@@ -308,7 +313,8 @@ static void attempt_start(struct attempt *attempt, uint16_t id)
 	attempt->fd = attempt_socket(attempt);
 	if (attempt->fd < 0)
 		die("socket");
-	if (connect(attempt->fd, (struct sockaddr *)&attempt->addr, attempt->len) < 0 && errno != EINPROGRESS) {
+	if (connect(attempt->fd, (struct sockaddr *)&attempt->addr, attempt->len) < 0 &&
+	    errno != EINPROGRESS) {
 		attempt->over = true;
 		return;
 	}
