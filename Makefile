@@ -171,6 +171,7 @@ install: all ## to DESTDIR and PREFIX; the plugin to CNIBINDIR
 	install -D -m 0755 $(O)/bulkheadd $(DESTDIR)$(PREFIX)/sbin/bulkheadd
 	install -D -m 0755 $(O)/bulkheadctl $(DESTDIR)$(PREFIX)/bin/bulkheadctl
 	install -D -m 0644 deploy/man/bulkheadctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/bulkheadctl.1
+	install -D -m 0644 deploy/man/bulkheadd.8 $(DESTDIR)$(PREFIX)/share/man/man8/bulkheadd.8
 	install -D -m 0644 deploy/bulkheadctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bulkheadctl
 	install -D -m 0644 deploy/bulkheadd.yaml $(DESTDIR)$(PREFIX)/share/doc/bulkhead/bulkheadd.yaml
 	install -D -m 0644 deploy/05-bulkhead.conflist $(DESTDIR)$(PREFIX)/share/doc/bulkhead/05-bulkhead.conflist
