@@ -84,32 +84,22 @@ static void offline_note(enum manifest_news news, const char *message, void *dat
 {
 	struct offline *offline = data;
 
+	offline->n_skipped += news == MANIFEST_SKIPPED;
 	if (news != MANIFEST_SKIPPED || offline->list_skipped)
 		screen_complain(offline->screen, "%s", message);
-	else
-		offline->n_skipped++;
 }
 
-/* What bulkheadd's default settings are where they change verdicts. */
-static int offline_settle(struct offline *offline, enum posture posture)
+/* A folder without objects is a mistaken path, and "nothing wrong" the wrong answer. */
+static int offline_expect_objects(const struct offline *offline, const char *folder, struct err *err)
 {
-	struct posture_config *config = &offline->world.posture;
-	struct selector *dns = &config->dns_pods;
+	const struct world *world = &offline->world;
 
-	*config = (struct posture_config){ .posture = posture, .allow_dns = true, .deny_pod_to_node = true };
-	config->dns_namespace = strdup("kube-system");
-	dns->has = true;
-	dns->v = calloc(1, sizeof(*dns->v));
-	if (!config->dns_namespace || !dns->v)
-		return -ENOMEM;
-	dns->n = 1;
-	dns->v[0].op = SELECTOR_IN;
-	dns->v[0].key = strdup("k8s-app");
-	dns->v[0].values = calloc(1, sizeof(char *));
-	if (!dns->v[0].key || !dns->v[0].values || !(dns->v[0].values[0] = strdup("kube-dns")))
-		return -ENOMEM;
-	dns->v[0].n_values = 1;
-	return 0;
+	if (world->n_pods || world->n_namespaces || world->n_netpols || world->n_services ||
+	    offline->n_skipped || manifests_broken(offline->manifests))
+		return 0;
+	return err_set(err, ENOENT,
+		       "%s: no object in its *.yaml, *.yml and *.json files (subfolders are not read)",
+		       folder);
 }
 
 int offline_open(struct offline *offline, const struct cli_options *options, const struct screen *screen,
@@ -124,9 +114,10 @@ int offline_open(struct offline *offline, const struct cli_options *options, con
 		r = manifests_read(offline->manifests, &err);
 	if (r >= 0) {
 		offline->world = *manifests_world(offline->manifests);
-		r = offline_settle(offline, options->posture);
-		if (r < 0)
-			err_set(&err, ENOMEM, "out of memory");
+		/* bulkheadd's default settings, where they change verdicts. */
+		offline->world.posture =
+			(struct posture_config){ .posture = options->posture, .deny_pod_to_node = true };
+		r = offline_expect_objects(offline, options->manifests, &err);
 	}
 	if (r < 0) {
 		screen_complain(screen, "%s", err.msg);
@@ -139,7 +130,6 @@ int offline_open(struct offline *offline, const struct cli_options *options, con
 
 void offline_done(struct offline *offline)
 {
-	posture_config_done(&offline->world.posture);
 	manifests_free(offline->manifests);
 	*offline = (struct offline){ 0 };
 }

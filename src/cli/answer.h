@@ -29,7 +29,7 @@ struct offline {
 	struct manifests *manifests;
 	struct world world; /* arrays and objects belong to `manifests` */
 	const struct screen *screen;
-	bool list_skipped;
+	bool list_skipped; /* complain of each object that is skipped */
 	size_t n_skipped;
 	size_t n_broken;
 };

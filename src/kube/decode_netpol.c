@@ -58,8 +58,10 @@ static int part_settle(struct netpol *netpol, int r, bool *ret_invalid, struct e
 static int except_decode(const cJSON *item, const struct prefix *block, const struct path *path,
 			 struct prefix *ret, struct err *err)
 {
-	if (!cJSON_IsString(item) || prefix_parse(item->valuestring, ret) < 0)
+	if (!cJSON_IsString(item))
 		return err_set(err, EINVAL, "%s: not a CIDR", path->text);
+	if (prefix_parse(item->valuestring, ret) < 0)
+		return err_set(err, EINVAL, "%s: not a CIDR: \"%s\"", path->text, item->valuestring);
 	if (!prefix_covers(block, ret) || ret->len == block->len)
 		return err_set(err, EINVAL, "%s: %s is not a part of cidr", path->text, item->valuestring);
 	return 0;
@@ -75,8 +77,10 @@ static int block_decode(const cJSON *object, const struct path *path, struct pee
 
 	if (r < 0)
 		return r;
-	if (!cJSON_IsString(cidr) || prefix_parse(cidr->valuestring, &ret->block) < 0)
+	if (!cJSON_IsString(cidr))
 		return err_set(err, EINVAL, "%s.cidr: %s", path->text, cidr ? "not a CIDR" : "missing");
+	if (prefix_parse(cidr->valuestring, &ret->block) < 0)
+		return err_set(err, EINVAL, "%s.cidr: not a CIDR: \"%s\"", path->text, cidr->valuestring);
 	ret->has_block = true;
 	r = part_array(object, "except", path, DECODE_EXCEPTS_MAX, &excepts, &n, err);
 	if (r < 0 || n == 0)

@@ -229,8 +229,11 @@ static const struct kind *kind_find(const char *name, const char *api_version)
  * wrote it believes that it isolates: that is an error to report. */
 static void report_skipped(const struct loading *loading, const char *what, const char *kind)
 {
-	loading_report(loading, strcmp(kind, "NetworkPolicy") == 0 ? MANIFEST_PROBLEM : MANIFEST_SKIPPED,
-		       what, "skipped, this kind is not read");
+	if (strcmp(kind, "NetworkPolicy") == 0)
+		loading_report(loading, MANIFEST_PROBLEM, what,
+			       "skipped, it isolates nothing: apiVersion must be networking.k8s.io/v1");
+	else
+		loading_report(loading, MANIFEST_SKIPPED, what, "skipped, this kind is not read");
 }
 
 static int load_object(struct loading *loading, const cJSON *object, const char *list_kind, struct err *err)

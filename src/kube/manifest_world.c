@@ -52,9 +52,12 @@ static void report_twice(const struct set *set, const struct entry *loser, const
 	/* A renamed file stands under both names for a moment. */
 	if (!is_news || loser->file->lingering || winner->file->lingering)
 		return;
-	text_addf(&line, "%s: %s %s%s%s is defined in %s too; the one in %s counts", loser->file->name,
-		  loser->kind, loser->namespace, *loser->namespace ? "/" : "", loser->name,
-		  winner->file->name, winner->file->name);
+	text_addf(&line, "%s: %s %s%s%s is defined ", loser->file->name, loser->kind, loser->namespace,
+		  *loser->namespace ? "/" : "", loser->name);
+	if (loser->file == winner->file)
+		text_addf(&line, "twice; the last one counts");
+	else
+		text_addf(&line, "in %s too; the one in %s counts", winner->file->name, winner->file->name);
 	if (!line.failed)
 		set->reader->report(MANIFEST_PROBLEM, line.data, set->reader->data);
 }

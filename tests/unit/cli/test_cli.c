@@ -227,6 +227,31 @@ static void posture_counts_offline(void **state)
 	expect_complaint(shell, "--posture goes with --manifests");
 }
 
+/* The daemon's default is dns.allow: false. */
+static void posture_deny_offline_lists_no_dns(void **state)
+{
+	struct shell *shell = *state;
+
+	put(shell, "dns.yaml",
+	    "kind: Pod\nmetadata: {name: dns, namespace: kube-system, labels: {k8s-app: kube-dns}}\n---\n"
+	    "kind: Pod\nmetadata: {name: a}\n");
+	run(shell, "explain -m DIR default/a kube-system/dns 53/udp --posture deny");
+	expect_out(shell, 1, "posture deny");
+}
+
+static void a_folder_without_objects_is_no_answer(void **state)
+{
+	struct shell *shell = *state;
+
+	run(shell, "lint -m DIR");
+	expect_complaint(shell, "no object in its *.yaml, *.yml and *.json files");
+	run(shell, "matrix -m DIR");
+	expect_complaint(shell, "subfolders are not read");
+	put(shell, "a.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: x}\n");
+	run(shell, "matrix -m DIR");
+	expect_out(shell, 0, "No pods.");
+}
+
 /* --- matrix --- */
 
 static void the_matrix_is_a_table(void **state)
@@ -618,6 +643,8 @@ int main(void)
 		TEST(broken_manifests_make_no_answer),
 		TEST(explain_prints_json),
 		TEST(posture_counts_offline),
+		TEST(posture_deny_offline_lists_no_dns),
+		TEST(a_folder_without_objects_is_no_answer),
 		TEST(the_matrix_is_a_table),
 		TEST(cells_tell_ranges_and_protocols),
 		TEST(many_pods_get_numbers),

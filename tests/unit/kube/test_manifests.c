@@ -157,7 +157,8 @@ static void a_policy_of_another_api_is_an_error(void **state)
 	put(folder, "a.yaml", "kind: NetworkPolicy\napiVersion: projectcalico.org/v3\nmetadata: {name: x}\n");
 	read_now(folder);
 	assert_int_equal(folder->errors, 1);
-	reported(folder, "a.yaml:1: NetworkPolicy x: skipped");
+	reported(folder, "a.yaml:1: NetworkPolicy x: skipped, it isolates nothing: apiVersion must be "
+			 "networking.k8s.io/v1");
 	assert_int_equal(world_of(folder)->n_netpols, 0);
 }
 
@@ -260,6 +261,19 @@ static void the_later_file_wins(void **state)
 	drop(folder, "b.yaml");
 	assert_int_equal(read_now(folder), 1);
 	assert_string_equal(labels_get(&world_pod(world_of(folder), "default", "x")->labels, "from"), "a");
+}
+
+static void the_last_of_two_in_one_file_counts(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml",
+	    "kind: Pod\nmetadata: {name: x, labels: {at: first}}\n---\n"
+	    "kind: Pod\nmetadata: {name: x, labels: {at: last}}\n");
+	read_now(folder);
+	assert_int_equal(world_of(folder)->n_pods, 1);
+	assert_string_equal(labels_get(&world_of(folder)->pods[0]->labels, "at"), "last");
+	reported(folder, "a.yaml: Pod default/x is defined twice; the last one counts");
 }
 
 #define SERVICE(name, port)                                                                                  \
@@ -540,6 +554,7 @@ int main(void)
 		TEST(problems_of_a_policy_name_their_line),
 		TEST(a_wrong_posture_is_reported),
 		TEST(the_later_file_wins),
+		TEST(the_last_of_two_in_one_file_counts),
 		TEST(services_are_read_and_the_later_counts),
 		TEST(a_service_that_cannot_be_read_holds_no_policy_back),
 		TEST(deleting_a_file_takes_its_objects),
