@@ -7,27 +7,6 @@
 #include "kube/decode.h"
 #include "kube/objects.h"
 
-static bool labels_equal(const struct labels *a, const struct labels *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i].key, b->v[i].key) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
-			return false;
-	return true;
-}
-
-static bool ports_equal(const struct pod *a, const struct pod *b)
-{
-	if (a->n_ports != b->n_ports)
-		return false;
-	for (size_t i = 0; i < a->n_ports; i++)
-		if (a->ports[i].proto != b->ports[i].proto || a->ports[i].number != b->ports[i].number ||
-		    strcmp(a->ports[i].name, b->ports[i].name) != 0)
-			return false;
-	return true;
-}
-
 static bool pod_equal(const void *x, const void *y)
 {
 	const struct pod *a = x, *b = y;
@@ -38,7 +17,7 @@ static bool pod_equal(const void *x, const void *y)
 	for (size_t i = 0; i < a->n_addrs; i++)
 		if (!addr_equal(&a->addrs[i], &b->addrs[i]))
 			return false;
-	return ports_equal(a, b) && labels_equal(&a->labels, &b->labels);
+	return pod_ports_equal(a, b) && labels_equal(&a->labels, &b->labels);
 }
 
 static bool namespace_equal(const void *x, const void *y)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What failed, in words an operator can act on. Text from the cluster is raw
  * here; lists are cut, since a hostile object may hold thousands of values. */
+#include <ctype.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/text.h"
 #include "policy/isolation.h"
@@ -25,7 +25,7 @@ const char *explain_clause_name(enum explain_clause clause)
 	return names[clause];
 }
 
-static const char *proto_name(uint8_t proto, char buf[16])
+const char *proto_text(uint8_t proto, char buf[PROTO_TEXT_MAX])
 {
 	switch (proto) {
 	case IPPROTO_TCP:
@@ -39,12 +39,12 @@ static const char *proto_name(uint8_t proto, char buf[16])
 	case IPPROTO_ICMPV6:
 		return "ICMPv6";
 	default:
-		snprintf(buf, 16, "protocol %u", proto);
+		snprintf(buf, PROTO_TEXT_MAX, "%u", proto);
 		return buf;
 	}
 }
 
-static bool proto_has_ports(uint8_t proto)
+bool proto_has_ports(uint8_t proto)
 {
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
@@ -141,9 +141,9 @@ static void block_add(struct text *text, const struct judged *judged, const stru
 
 static void port_match_add(struct text *text, const struct port_match *match)
 {
-	char buf[16];
+	char buf[PROTO_TEXT_MAX];
 
-	text_addf(text, "%s", proto_name(match->proto, buf));
+	text_addf(text, "%s", proto_text(match->proto, buf));
 	if (!match->has_port)
 		return;
 	if (match->name)
@@ -158,7 +158,8 @@ static void ports_add(struct text *text, const struct judged *judged, const stru
 {
 	const struct rule *rule = &finding->policy->rules[judged->direction][finding->rule];
 	size_t shown = 0;
-	char buf[16];
+	const char *proto;
+	char buf[PROTO_TEXT_MAX];
 
 	text_addf(text, "ports want ");
 	for (size_t i = 0; i < rule->n_ports && shown <= SHOWN_MAX; i++) {
@@ -170,7 +171,8 @@ static void ports_add(struct text *text, const struct judged *judged, const stru
 		else
 			text_addf(text, "...");
 	}
-	text_addf(text, "; this is %s", proto_name(judged->proto, buf));
+	proto = proto_text(judged->proto, buf);
+	text_addf(text, "; this is %s%s", isdigit((unsigned char)*proto) ? "protocol " : "", proto);
 	if (proto_has_ports(judged->proto))
 		text_addf(text, " %u", judged->port);
 	else
@@ -180,14 +182,14 @@ static void ports_add(struct text *text, const struct judged *judged, const stru
 static void named_port_add(struct text *text, const struct judged *judged, const struct finding *finding)
 {
 	const struct pod *pod = judged->destination;
-	char buf[16];
+	char buf[PROTO_TEXT_MAX];
 
 	text_addf(text, "port name %s: ", finding->port->name);
 	if (pod && pod_is_live(pod) && finding->peer && finding->peer->has_block)
 		text_addf(text, "a name never matches an ipBlock");
 	else if (pod && pod_is_live(pod))
 		text_addf(text, "%s/%s serves no such %s port", pod->namespace, pod->name,
-			  proto_name(finding->port->proto, buf));
+			  proto_text(finding->port->proto, buf));
 	else
 		text_addf(text, "the destination is no pod that could serve it");
 }

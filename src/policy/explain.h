@@ -77,4 +77,9 @@ char *explanation_sentence(const struct world *world, const struct explain_query
 /* Static word for a clause: "pod label", "namespace", ... */
 const char *explain_clause_name(enum explain_clause clause);
 
+#define PROTO_TEXT_MAX 16
+/* An IP protocol's name, or its number: "TCP", "ICMPv6", "47". */
+const char *proto_text(uint8_t proto, char buf[PROTO_TEXT_MAX]);
+bool proto_has_ports(uint8_t proto);
+
 #endif

@@ -69,3 +69,13 @@ const char *labels_get(const struct labels *labels, const char *key)
 
 	return labels_has_at(labels, at, key) ? labels->v[at].value : NULL;
 }
+
+bool labels_equal(const struct labels *a, const struct labels *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].key, b->v[i].key) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
+			return false;
+	return true;
+}

@@ -132,3 +132,14 @@ const struct pod *world_pod(const struct world *world, const char *namespace, co
 	}
 	return NULL;
 }
+
+bool pod_ports_equal(const struct pod *a, const struct pod *b)
+{
+	if (a->n_ports != b->n_ports)
+		return false;
+	for (size_t i = 0; i < a->n_ports; i++)
+		if (a->ports[i].proto != b->ports[i].proto || a->ports[i].number != b->ports[i].number ||
+		    strcmp(a->ports[i].name, b->ports[i].name) != 0)
+			return false;
+	return true;
+}

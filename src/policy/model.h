@@ -172,6 +172,10 @@ void labels_done(struct labels *labels);
 /* Adds or replaces one label, keeping order. 0 or -ENOMEM. */
 int labels_set(struct labels *labels, const char *key, const char *value);
 const char *labels_get(const struct labels *labels, const char *key); /* null: absent */
+bool labels_equal(const struct labels *a, const struct labels *b);
+
+/* Do both serve the same names, in the same order? */
+bool pod_ports_equal(const struct pod *a, const struct pod *b);
 
 void selector_done(struct selector *selector);
 /* R2: does the selector match? Absent and invalid selectors match nothing here;

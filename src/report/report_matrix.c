@@ -80,31 +80,10 @@ static bool world_has_blocks(const struct world *world)
 	return false;
 }
 
-static bool labels_equal(const struct labels *a, const struct labels *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i].key, b->v[i].key) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
-			return false;
-	return true;
-}
-
-static bool ports_equal(const struct pod *a, const struct pod *b)
-{
-	if (a->n_ports != b->n_ports)
-		return false;
-	for (size_t i = 0; i < a->n_ports; i++)
-		if (a->ports[i].proto != b->ports[i].proto || a->ports[i].number != b->ports[i].number ||
-		    strcmp(a->ports[i].name, b->ports[i].name) != 0)
-			return false;
-	return true;
-}
-
 static bool pods_are_alike(const struct pod *a, const struct pod *b)
 {
 	return strcmp(a->namespace, b->namespace) == 0 && labels_equal(&a->labels, &b->labels) &&
-	       ports_equal(a, b);
+	       pod_ports_equal(a, b);
 }
 
 struct matrix {

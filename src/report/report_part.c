@@ -1,36 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/report_part.h"
 
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-
-const char *proto_text(uint8_t proto, char buf[PROTO_TEXT_MAX])
-{
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	case IPPROTO_ICMP:
-		return "ICMP";
-	case IPPROTO_ICMPV6:
-		return "ICMPv6";
-	default:
-		snprintf(buf, PROTO_TEXT_MAX, "%u", proto);
-		return buf;
-	}
-}
-
-bool proto_has_ports(uint8_t proto)
-{
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
-}
 
 const char *verdict_text(enum explain_verdict verdict)
 {

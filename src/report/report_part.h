@@ -6,11 +6,6 @@
 #include "base/text.h"
 #include "report/report.h"
 
-#define PROTO_TEXT_MAX 16
-
-/* "TCP", "ICMPv6", "47". */
-const char *proto_text(uint8_t proto, char buf[PROTO_TEXT_MAX]);
-bool proto_has_ports(uint8_t proto);
 const char *verdict_text(enum explain_verdict verdict);
 const char *direction_text(enum bh_direction direction);
 
