@@ -143,6 +143,8 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 
 	signal(SIGPIPE, SIG_IGN);
+	/* Objects are watched, nothing waits to be read again. */
+	signal(SIGHUP, SIG_IGN);
 	if (read_flags(argc, argv, NULL, &request, &err) < 0 ||
 	    (!request.done && read_settings(argc, argv, &config, &request, &err) < 0)) {
 		log_error("%s", err.msg);

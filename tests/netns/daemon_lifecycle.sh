@@ -167,4 +167,6 @@ for i in $(seq 60); do
 done
 check 'asked while its objects change, the daemon answers the newest' \
 	wait_for 3 eval "api GET /v1/policies | grep -q '\"name\":\"p60\"'"
+kill -HUP "$daemon_pid"
+check 'a hangup is no reason to end' api_is GET /v1/ready 200
 does 'it stops cleanly again' daemon_stop
