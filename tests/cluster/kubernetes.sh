@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Prints the folder that holds kube-apiserver, kube-controller-manager, kube-scheduler,
+# kube-proxy and kubelet. Looked for in $KUBEBUILDER_ASSETS, then on PATH, then in the
+# cache; else built there once from Debian's source package of Kubernetes (about ten
+# minutes on two cores). The log is beside the result.
+#
+# The cache is $BULKHEAD_CACHE, or ~/.cache/bulkhead: outside the tree on purpose.
+set -eu
+programs="kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet"
+
+has_all() { # folder
+	for program in $programs; do
+		[ -x "$1/$program" ] || return 1
+	done
+}
+
+if [ -n "${KUBEBUILDER_ASSETS:-}" ] && has_all "$KUBEBUILDER_ASSETS"; then
+	echo "$KUBEBUILDER_ASSETS"
+	exit 0
+fi
+found=$(command -v kube-apiserver || true)
+if [ -n "$found" ] && has_all "${found%/*}"; then
+	echo "${found%/*}"
+	exit 0
+fi
+cache=${BULKHEAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/bulkhead}
+mkdir -p "$cache"
+# Two test runs at once must not build side by side.
+exec 9>"$cache/lock"
+flock 9
+if has_all "$cache/kubernetes"; then
+	echo "$cache/kubernetes"
+	exit 0
+fi
+[ "$(id -u)" = 0 ] || { echo "building Kubernetes needs root to install Debian's build packages" >&2; exit 1; }
+
+work=$(mktemp -d "$cache/build.XXXXXX")
+log=$cache/kubernetes-build.log
+trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+echo "  BUILD  Kubernetes, once, into $cache (log: $log)" >&2
+
+# Source packages from the same places as the binary ones: apt's own lists, with the
+# other type, in a folder of our own.
+sources() {
+	mkdir -p "$work/apt/parts" "$work/apt/lists/partial"
+	: >"$work/apt/sources.list"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -f "$list" ] && sed -n 's/^deb /deb-src /p' "$list" | grep debian >>"$work/apt/sources.list" || true
+	done
+	for list in /etc/apt/sources.list.d/*.sources; do
+		[ -f "$list" ] && grep -q debian "$list" &&
+			sed 's/^Types:.*/Types: deb-src/' "$list" >"$work/apt/parts/${list##*/}" || true
+	done
+}
+
+build() {
+	sh "$(dirname "$0")/../lib/packages.sh" golang-go rsync jq dpkg-dev build-essential
+	sources
+	set -- -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o "Dir::Etc::sourceparts=$work/apt/parts" \
+		-o "Dir::State::lists=$work/apt/lists" -o APT::Sandbox::User=root
+	apt-get "$@" update
+	(cd "$work" && apt-get "$@" source --download-only kubernetes && dpkg-source -x kubernetes_*.dsc tree)
+	version=$(cd "$work/tree" && dpkg-parsechangelog -S Version | sed 's/[-+].*//')
+	minor=${version#*.}
+	cd "$work/tree"
+	# No git checkout to ask, so the build is told what it is.
+	export KUBE_GIT_VERSION="v$version" KUBE_GIT_COMMIT=debian KUBE_GIT_TREE_STATE=archive \
+		KUBE_GIT_MAJOR="${version%%.*}" KUBE_GIT_MINOR="${minor%%.*}" KUBE_BUILD_PLATFORMS="linux/$(go env GOARCH)" \
+		GOCACHE="$work/go-cache" GOPATH="$work/go" GO111MODULE=off GOFLAGS=
+	make WHAT="$(printf 'cmd/%s ' $programs)"
+	mkdir -p "$work/kubernetes"
+	cp "$(find _output -path '*/bin/*' -name kube-apiserver -printf '%h\n' | head -n 1)"/* "$work/kubernetes/"
+}
+(build) >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
+for program in $programs; do
+	[ -x "$work/kubernetes/$program" ] || { echo "the build made no $program; see $log" >&2; exit 1; }
+done
+rm -rf "$cache/kubernetes"
+mv "$work/kubernetes" "$cache/kubernetes"
+echo "$cache/kubernetes"
