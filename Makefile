@@ -103,6 +103,8 @@ $(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
 $(O)/tests/unit/policy/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=asprintf
 
+$(O)/tests/unit/policy/test_pod: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc
+
 # What tests share: builders, the oracle, the packet writer.
 $(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^

@@ -157,8 +157,8 @@ int decode_pod(const cJSON *object, const char *default_namespace, struct pod **
 		r = status_decode(pod, json_get(object, "status"), err);
 	if (r < 0)
 		return r;
-	*ret = TAKE(pod);
-	return 0;
+	*ret = pod_compact(pod);
+	return *ret ? 0 : err_set(err, ENOMEM, "Pod");
 }
 
 /* Where a kind keeps its pod template. */

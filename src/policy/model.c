@@ -42,24 +42,6 @@ struct netpol *netpol_free(struct netpol *netpol)
 	return NULL;
 }
 
-struct pod *pod_free(struct pod *pod)
-{
-	if (!pod)
-		return NULL;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		free(pod->ports[i].name);
-	free(pod->ports);
-	free(pod->addrs);
-	labels_done(&pod->labels);
-	free(pod->namespace);
-	free(pod->name);
-	free(pod->uid);
-	free(pod->node);
-	free(pod->workload);
-	free(pod);
-	return NULL;
-}
-
 struct namespace *namespace_free(struct namespace *ns)
 {
 	if (!ns)
@@ -131,15 +113,4 @@ const struct pod *world_pod(const struct world *world, const char *namespace, co
 			return pod;
 	}
 	return NULL;
-}
-
-bool pod_ports_equal(const struct pod *a, const struct pod *b)
-{
-	if (a->n_ports != b->n_ports)
-		return false;
-	for (size_t i = 0; i < a->n_ports; i++)
-		if (a->ports[i].proto != b->ports[i].proto || a->ports[i].number != b->ports[i].number ||
-		    strcmp(a->ports[i].name, b->ports[i].name) != 0)
-			return false;
-	return true;
 }

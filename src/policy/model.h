@@ -8,7 +8,8 @@
  * has_ flags. An invalid part (R23) is kept as `invalid`: it isolates what its
  * policy selects and allows nothing.
  *
- * Every pointer is owned by the struct that holds it; _free takes null.
+ * Every pointer is owned by the struct that holds it, but for what a compact pod or
+ * a shared label set has in common with others (pod_compact()); _free takes null.
  */
 #ifndef POLICY_MODEL_H
 #define POLICY_MODEL_H
@@ -26,7 +27,8 @@ struct label {
 
 struct labels {
 	struct label *v; /* sorted by key, keys unique */
-	size_t n;
+	uint32_t n;
+	bool shared; /* with others that say the same: equal by pointer, and not to be written */
 };
 
 enum selector_op { SELECTOR_IN, SELECTOR_NOT_IN, SELECTOR_EXISTS, SELECTOR_NOT_EXISTS };
@@ -103,12 +105,13 @@ struct pod {
 	char *node;	/* may be empty */
 	char *workload; /* "Deployment/frontend" when a template stands for the pod, or empty */
 	struct labels labels;
-	struct bh_addr *addrs; /* status.podIPs, both families (R10) */
-	size_t n_addrs;
-	bool host_network;	  /* never a subject, never matched (R10) */
-	bool finished;		  /* Succeeded or Failed (R22) */
+	struct bh_addr *addrs;	  /* status.podIPs, both families (R10) */
 	struct named_port *ports; /* containers in order; restartable init containers too (R14) */
-	size_t n_ports;
+	uint32_t n_addrs;
+	uint16_t n_ports;
+	bool host_network; /* never a subject, never matched (R10) */
+	bool finished;	   /* Succeeded or Failed (R22) */
+	bool compact;	   /* made by pod_compact(): read only */
 };
 
 struct service_port {
@@ -169,10 +172,20 @@ struct world {
 };
 
 void labels_done(struct labels *labels);
-/* Adds or replaces one label, keeping order. 0 or -ENOMEM. */
+/* Adds or replaces one label, keeping order; a shared set becomes its owner's first.
+ * 0 or -ENOMEM. */
 int labels_set(struct labels *labels, const char *key, const char *value);
 const char *labels_get(const struct labels *labels, const char *key); /* null: absent */
 bool labels_equal(const struct labels *a, const struct labels *b);
+
+/* The shared set that says the same as `from`, whose strings and array stay the
+ * caller's. 0 or -ENOMEM; drop it with labels_done(). */
+int labels_share(const struct labels *from, struct labels *ret);
+
+/* A copy in one allocation, for the many pods of a cluster: the namespace, the node,
+ * the workload, labels and ports are shared with the pods that have the same. Read
+ * only. Null members of `from` become "". Null: out of memory. */
+struct pod *pod_compact(const struct pod *from);
 
 /* Do both serve the same names, in the same order? */
 bool pod_ports_equal(const struct pod *a, const struct pod *b);
