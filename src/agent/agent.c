@@ -55,7 +55,8 @@ static int kernel_start(struct agent *agent, struct err *err)
 	if ((r = loader_run(config->pin_root, &config->kernel, err)) < 0 ||
 	    (r = maps_open(config->pin_root, &agent->maps, err)) < 0 ||
 	    (r = enforce_init(&agent->enforce, agent->maps, err)) < 0 ||
-	    (r = node_init(&agent->node, err)) < 0 || (r = node_refresh(&agent->node, agent->maps, err)) < 0)
+	    (r = node_addrs_init(&agent->node, err)) < 0 ||
+	    (r = node_addrs_refresh(&agent->node, agent->maps, err)) < 0)
 		return r;
 	return reconcile_start(agent, err);
 }
@@ -126,7 +127,7 @@ struct agent *agent_free(struct agent *agent)
 	store_done(&agent->store);
 	revisions_done(&agent->revisions);
 	attachments_done(&agent->attachments);
-	node_done(&agent->node);
+	node_addrs_done(&agent->node);
 	drops_done(&agent->drops);
 	manifests_free(agent->manifests);
 	cluster_free(agent->cluster);

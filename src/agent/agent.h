@@ -19,7 +19,7 @@
 #include "agent/enforce.h"
 #include "agent/health.h"
 #include "agent/metrics.h"
-#include "agent/node.h"
+#include "agent/node_addrs.h"
 #include "agent/revisions.h"
 #include "agent/store.h"
 #include "base/text.h"
@@ -45,7 +45,7 @@ struct agent {
 	struct store store;
 	struct enforce enforce;
 	struct revisions revisions;
-	struct node node;
+	struct node_addrs node;
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;

@@ -161,7 +161,7 @@ static void on_address(evutil_socket_t fd, short what, void *data)
 	struct agent *agent = data;
 
 	(void)fd, (void)what;
-	node_drain(&agent->node);
+	node_addrs_drain(&agent->node);
 	if (!event_pending(agent->on_node, EV_TIMEOUT, NULL))
 		event_in_ms(agent->on_node, DEBOUNCE_MS);
 }
@@ -172,7 +172,7 @@ static void on_node(evutil_socket_t fd, short what, void *data)
 	struct err err = { 0 };
 
 	(void)fd, (void)what;
-	if (node_refresh(&agent->node, agent->maps, &err) < 0)
+	if (node_addrs_refresh(&agent->node, agent->maps, &err) < 0)
 		health_bad(&agent->health, HEALTH_NODE, "%s; keeping the addresses known before", err.msg);
 	else
 		health_good(&agent->health, HEALTH_NODE);

@@ -179,7 +179,7 @@ static int check_free(struct agent *agent, const struct attachment *attachment, 
 		return err_set(err, EEXIST, "addresses: one belongs to pod %s/%s", other->endpoint.namespace,
 			       other->endpoint.pod);
 	for (size_t i = 0; i < endpoint->n_addrs; i++) {
-		if (!node_has(&agent->node, &endpoint->addrs[i]))
+		if (!node_addrs_has(&agent->node, &endpoint->addrs[i]))
 			continue;
 		addr_format(&endpoint->addrs[i], text);
 		return err_set(err, EEXIST, "addresses[%zu]: %s is the node's own", i, text);

@@ -109,6 +109,11 @@ void prefix_format(const struct prefix *prefix, char out[ADDR_TEXT_MAX])
 	snprintf(out + n, ADDR_TEXT_MAX - n, "/%u", prefix->is_v4 ? prefix->len - 96u : prefix->len);
 }
 
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->is_v4 == b->is_v4 && a->len == b->len && addr_equal(&a->addr, &b->addr);
+}
+
 bool prefix_contains(const struct prefix *prefix, const struct bh_addr *addr)
 {
 	struct prefix masked;

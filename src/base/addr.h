@@ -33,6 +33,7 @@ struct bh_addr addr_from_v4(const void *four_bytes);
 int prefix_parse(const char *text, struct prefix *ret_prefix);
 struct prefix prefix_of(const struct bh_addr *addr, uint8_t len);
 void prefix_format(const struct prefix *prefix, char out[ADDR_TEXT_MAX]);
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct bh_addr *addr);
 /* Does `outer` contain all of `inner`? Families never contain each other. */
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner);

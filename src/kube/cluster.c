@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-enum { PODS, NAMESPACES, NETPOLS };
+enum { PODS, NAMESPACES, NETPOLS, NODES };
 
 static const struct {
 	const struct object_kind *kind;
@@ -17,6 +17,7 @@ static const struct {
 	[PODS] = { &object_kind_pod, 300000 },
 	[NAMESPACES] = { &object_kind_namespace, 50000 },
 	[NETPOLS] = { &object_kind_netpol, 50000 },
+	[NODES] = { &object_kind_node, 20000 },
 };
 
 struct cluster {
@@ -120,6 +121,7 @@ struct cluster *cluster_free(struct cluster *cluster)
 	free(cluster->world.pods);
 	free(cluster->world.namespaces);
 	free(cluster->world.netpols);
+	free(cluster->world.nodes);
 	free(cluster);
 	return NULL;
 }
@@ -180,12 +182,15 @@ int cluster_read(struct cluster *cluster, struct err *err)
 	free(cluster->world.pods);
 	free(cluster->world.namespaces);
 	free(cluster->world.netpols);
+	free(cluster->world.nodes);
 	cluster->world.pods = (struct pod **)v[PODS];
 	cluster->world.n_pods = n[PODS];
 	cluster->world.namespaces = (struct namespace **)v[NAMESPACES];
 	cluster->world.n_namespaces = n[NAMESPACES];
 	cluster->world.netpols = (struct netpol **)v[NETPOLS];
 	cluster->world.n_netpols = n[NETPOLS];
+	cluster->world.nodes = (struct node **)v[NODES];
+	cluster->world.n_nodes = n[NODES];
 	for (int i = 0; i < CLUSTER_KINDS; i++)
 		objects_free_dead(&cluster->watches[i].dead);
 	cluster->changed = cluster->told = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Kubernetes source: pods, namespaces and network policies of a cluster, kept
- * up to date by three watches, in the shape of the manifest source. Whatever
+ * The Kubernetes source: pods, namespaces, network policies and nodes of a cluster,
+ * kept up to date by a watch each, in the shape of the manifest source. Whatever
  * happens to the server, the last confirmed objects stay. The process must ignore
  * SIGPIPE.
  */
@@ -16,7 +16,7 @@
 #include "kube/watch.h"
 #include "policy/model.h"
 
-#define CLUSTER_KINDS 3 /* pods, namespaces, networkpolicies */
+#define CLUSTER_KINDS 4 /* pods, namespaces, networkpolicies, nodes */
 
 struct cluster;
 

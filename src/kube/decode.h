@@ -32,6 +32,11 @@ int decode_workload(const cJSON *object, const char *default_namespace, struct p
  * from half a Service would mislead. */
 int decode_service(const cJSON *object, const char *default_namespace, struct service **ret, struct err *err);
 
+/* -EINVAL naming the field when an address or a range cannot be read: a route from
+ * half a Node would lead somewhere else. An address type that is not Internal or
+ * External is passed over. */
+int decode_node(const cJSON *object, struct node **ret, struct err *err);
+
 /* 1: decoded, but the posture annotation is none of standard, deny, audit; it
  * counts as unset and err says so. */
 int decode_namespace(const cJSON *object, struct namespace **ret, struct err *err);

@@ -37,10 +37,13 @@ void manifest_objects_done(struct manifest_objects *objects)
 		netpol_free(objects->netpols[i]);
 	for (size_t i = 0; i < objects->n_services; i++)
 		service_free(objects->services[i]);
+	for (size_t i = 0; i < objects->n_nodes; i++)
+		node_free(objects->nodes[i]);
 	free(objects->pods);
 	free(objects->namespaces);
 	free(objects->netpols);
 	free(objects->services);
+	free(objects->nodes);
 	*objects = (struct manifest_objects){ 0 };
 }
 
@@ -172,6 +175,25 @@ static int load_service(struct loading *loading, const cJSON *object, const char
 	return r;
 }
 
+/* No verdict reads a Node: as with a Service, its file's policies must not be held
+ * back by one that cannot be read. */
+static int load_node(struct loading *loading, const cJSON *object, const char *what, struct err *err)
+{
+	struct manifest_objects *objects = &loading->objects;
+	struct node *node = NULL;
+	int r = decode_node(object, &node, err);
+
+	if (r == -EINVAL) {
+		loading_report(loading, MANIFEST_PROBLEM, what, err->msg);
+		return 0;
+	}
+	if (r == 0)
+		r = list_add((void ***)&objects->nodes, &objects->n_nodes, node, err);
+	if (r < 0)
+		node_free(node);
+	return r;
+}
+
 /* An EndpointSlice belongs to a cluster's picture and is taken without a word: what
  * it says of a Service with a selector the pods' labels say, and for one without a
  * selector nothing is asked. */
@@ -188,6 +210,7 @@ static const struct kind {
 } kinds[] = {
 	{ "", "Pod", load_pod },
 	{ "", "Namespace", load_namespace },
+	{ "", "Node", load_node },
 	{ "networking.k8s.io", "NetworkPolicy", load_netpol },
 	{ "apps", "Deployment", load_workload },
 	{ "apps", "StatefulSet", load_workload },

@@ -150,6 +150,20 @@ static int services_collect(const struct set *set, struct entry *entries, struct
 	return entries_settle(set, entries, n, (void ***)&world->services, &world->n_services, err);
 }
 
+static int nodes_collect(const struct set *set, struct entry *entries, struct world *world, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_files; i++)
+		for (size_t j = 0; j < set->files[i]->objects.n_nodes; j++) {
+			struct node *node = set->files[i]->objects.nodes[j];
+
+			entries[n] = (struct entry){ "Node", "", node->name, set->files[i], n, node };
+			n++;
+		}
+	return entries_settle(set, entries, n, (void ***)&world->nodes, &world->n_nodes, err);
+}
+
 int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 			 const struct manifest_reader *reader, struct world *world, struct err *err)
 {
@@ -161,7 +175,8 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 	for (size_t i = 0; i < n_files; i++) {
 		const struct manifest_objects *objects = &files[i]->objects;
 
-		n += objects->n_pods + objects->n_namespaces + objects->n_netpols + objects->n_services;
+		n += objects->n_pods + objects->n_namespaces + objects->n_netpols + objects->n_services +
+		     objects->n_nodes;
 	}
 	entries = calloc(n, sizeof(*entries));
 	if (!entries)
@@ -173,7 +188,10 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 		r = netpols_collect(&set, entries, world, err);
 	if (r == 0)
 		r = services_collect(&set, entries, world, err);
+	if (r == 0)
+		r = nodes_collect(&set, entries, world, err);
 	if (r < 0)
-		world->n_pods = world->n_namespaces = world->n_netpols = world->n_services = 0;
+		world->n_pods = world->n_namespaces = world->n_netpols = world->n_services = world->n_nodes =
+			0;
 	return r;
 }

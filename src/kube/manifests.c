@@ -66,6 +66,7 @@ struct manifests *manifests_free(struct manifests *manifests)
 	free(manifests->world.namespaces);
 	free(manifests->world.netpols);
 	free(manifests->world.services);
+	free(manifests->world.nodes);
 	free(manifests->folder);
 	free(manifests->default_namespace);
 	free(manifests);

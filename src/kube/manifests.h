@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The manifest source: a folder of YAML and JSON files read as a cluster's
- * objects. Pod, Namespace, NetworkPolicy, Service, EndpointSlice, List, and
- * workloads with a pod template (Deployment, StatefulSet, DaemonSet, Job,
+ * objects. Pod, Namespace, NetworkPolicy, Service, EndpointSlice, Node, List,
+ * and workloads with a pod template (Deployment, StatefulSet, DaemonSet, Job,
  * ReplicaSet, CronJob). Unknown kinds are skipped with a word.
  *
  * A broken file is reported with file, line and field; the last good objects of

@@ -59,6 +59,35 @@ static int netpol_decode(const cJSON *json, void **ret, struct err *err)
 	return 1;
 }
 
+static bool node_equal(const void *x, const void *y)
+{
+	const struct node *a = x, *b = y;
+
+	if (a->n_addrs != b->n_addrs || a->n_internal != b->n_internal || a->n_pod_ranges != b->n_pod_ranges)
+		return false;
+	for (size_t i = 0; i < a->n_addrs; i++)
+		if (!addr_equal(&a->addrs[i], &b->addrs[i]))
+			return false;
+	for (size_t i = 0; i < a->n_pod_ranges; i++)
+		if (!prefix_equal(&a->pod_ranges[i], &b->pod_ranges[i]))
+			return false;
+	return true;
+}
+
+static int node_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct node *node = NULL;
+	int r = decode_node(json, &node, err);
+
+	*ret = node;
+	return r;
+}
+
+static void node_drop(void *body)
+{
+	node_free(body);
+}
+
 static void pod_drop(void *body)
 {
 	pod_free(body);
@@ -106,4 +135,15 @@ const struct object_kind object_kind_netpol = {
 	.is_namespaced = true,
 	.decode = netpol_decode,
 	.free = netpol_drop,
+};
+
+const struct object_kind object_kind_node = {
+	.name = "nodes",
+	.kind = "Node",
+	.list_kind = "NodeList",
+	.api_version = "v1",
+	.path = "/api/v1/nodes",
+	.decode = node_decode,
+	.equal = node_equal,
+	.free = node_drop,
 };

@@ -29,7 +29,7 @@ struct object_kind {
 	void (*free)(void *body);
 };
 
-extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol;
+extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol, object_kind_node;
 
 struct object {
 	const struct object_kind *kind;

@@ -69,6 +69,17 @@ struct service *service_free(struct service *service)
 	return NULL;
 }
 
+struct node *node_free(struct node *node)
+{
+	if (!node)
+		return NULL;
+	free(node->addrs);
+	free(node->pod_ranges);
+	free(node->name);
+	free(node);
+	return NULL;
+}
+
 void posture_config_done(struct posture_config *config)
 {
 	strings_free(config->exempt_namespaces, config->n_exempt_namespaces);
@@ -87,10 +98,13 @@ void world_done(struct world *world)
 		netpol_free(world->netpols[i]);
 	for (size_t i = 0; i < world->n_services; i++)
 		service_free(world->services[i]);
+	for (size_t i = 0; i < world->n_nodes; i++)
+		node_free(world->nodes[i]);
 	free(world->pods);
 	free(world->namespaces);
 	free(world->netpols);
 	free(world->services);
+	free(world->nodes);
 	posture_config_done(&world->posture);
 	*world = (struct world){ 0 };
 }
@@ -100,6 +114,15 @@ const struct namespace *world_namespace(const struct world *world, const char *n
 	for (size_t i = 0; i < world->n_namespaces; i++) {
 		if (strcmp(world->namespaces[i]->name, name) == 0)
 			return world->namespaces[i];
+	}
+	return NULL;
+}
+
+const struct node *world_node(const struct world *world, const char *name)
+{
+	for (size_t i = 0; i < world->n_nodes; i++) {
+		if (strcmp(world->nodes[i]->name, name) == 0)
+			return world->nodes[i];
 	}
 	return NULL;
 }

@@ -135,6 +135,17 @@ struct service {
 	size_t n_ports;
 };
 
+/* A machine of the cluster: where its pods' addresses come from, and where it can
+ * be reached itself. Verdicts never read these; the network between nodes does. */
+struct node {
+	char *name;
+	struct bh_addr *addrs; /* status.addresses: the internal ones first, then the external */
+	size_t n_addrs;
+	size_t n_internal;
+	struct prefix *pod_ranges; /* spec.podCIDRs */
+	size_t n_pod_ranges;
+};
+
 enum posture { POSTURE_UNSET, POSTURE_STANDARD, POSTURE_DENY, POSTURE_AUDIT };
 
 struct namespace
@@ -168,6 +179,8 @@ struct world {
 	size_t n_netpols;
 	struct service **services;
 	size_t n_services;
+	struct node **nodes;
+	size_t n_nodes;
 	struct posture_config posture;
 };
 
@@ -205,11 +218,13 @@ struct netpol *netpol_free(struct netpol *netpol);
 struct pod *pod_free(struct pod *pod);
 struct namespace *namespace_free(struct namespace *ns);
 struct service *service_free(struct service *service);
+struct node *node_free(struct node *node);
 void posture_config_done(struct posture_config *config);
 /* Frees the objects and the arrays. */
 void world_done(struct world *world);
 
 const struct namespace *world_namespace(const struct world *world, const char *name);
+const struct node *world_node(const struct world *world, const char *name);
 const struct pod *world_pod(const struct world *world, const char *namespace, const char *name);
 
 /* A namespace that no object describes still exists for its pods: it has only

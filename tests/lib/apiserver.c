@@ -16,7 +16,7 @@
 
 #include "base/text.h"
 
-#define KINDS	    3
+#define KINDS	    4
 #define REQUEST_MAX 8192
 #define FAULTS_MAX  32
 #define CONNS_MAX   256
@@ -27,6 +27,7 @@ static const struct {
 	{ "pods", "Pod", "v1" },
 	{ "namespaces", "Namespace", "v1" },
 	{ "networkpolicies", "NetworkPolicy", "networking.k8s.io/v1" },
+	{ "nodes", "Node", "v1" },
 };
 
 struct item {

@@ -50,7 +50,7 @@ void apiserver_token(struct apiserver *server, const char *token); /* required; 
 void apiserver_fault(struct apiserver *server, struct apiserver_fault fault);
 void apiserver_forgive(struct apiserver *server); /* no more mistakes */
 
-/* kind is "pods", "namespaces" or "networkpolicies"; labels and rest are members as
+/* kind is "pods", "namespaces", "networkpolicies" or "nodes"; labels and rest are members as
  * JSON text ("\"app\":\"web\"", "\"spec\":{}"), or null. */
 void apiserver_put(struct apiserver *server, const char *kind, const char *namespace, const char *name,
 		   const char *uid, const char *labels, const char *rest);

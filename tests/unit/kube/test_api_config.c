@@ -410,14 +410,14 @@ static void a_rotated_certificate_is_believed_with_the_new_authority(void **stat
 	client = tls_client(folder, "127.0.0.1", "one.crt");
 	client->options.timing.refresh = 50;
 	kubeclient_start(client);
-	UNTIL(client, cluster_synced(client->cluster) && apiserver_watching(client->server) == 3);
+	UNTIL(client, cluster_synced(client->cluster) && apiserver_watching(client->server) == CLUSTER_KINDS);
 	apiserver_stop(client->server);
 	apiserver_certificate(client->server, at(folder, "two.crt"), at(folder, "two.key"));
 	apiserver_start(client->server);
 	UNTIL(client, kubeclient_said(client, "SSL certificate problem"));
 	assert_true(cluster_synced(client->cluster));
 	assert_int_equal(rename(at(folder, "two.crt"), at(folder, "one.crt")), 0);
-	UNTIL(client, apiserver_watching(client->server) == 3);
+	UNTIL(client, apiserver_watching(client->server) == CLUSTER_KINDS);
 	UNTIL(client, !kubeclient_status(client, "pods").degraded);
 	kubeclient_free(client);
 }

@@ -13,6 +13,10 @@
 #define POD_WITH_IP(ip)                                                                                      \
 	"\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"" ip "\"}"
 
+#define NODE_WITH_RANGE(range)                                                                               \
+	"\"spec\":{\"podCIDRs\":[\"" range                                                                      \
+	"\"]},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"192.0.2.1\"}]}"
+
 static int setup(void **state)
 {
 	struct kubeclient *client = kubeclient_new();
@@ -22,6 +26,7 @@ static int setup(void **state)
 		      POD_WITH_IP("10.0.0.1"));
 	apiserver_put(client->server, "networkpolicies", "shop", "deny", "y-1", NULL,
 		      "\"spec\":{\"podSelector\":{}}");
+	apiserver_put(client->server, "nodes", "", "n1", "m-1", NULL, NODE_WITH_RANGE("10.244.1.0/24"));
 	*state = client;
 	return 0;
 }
@@ -35,7 +40,7 @@ static int teardown(void **state)
 static void start_synced(struct kubeclient *client)
 {
 	kubeclient_start(client);
-	UNTIL(client, cluster_synced(client->cluster) && apiserver_watching(client->server) == 3);
+	UNTIL(client, cluster_synced(client->cluster) && apiserver_watching(client->server) == CLUSTER_KINDS);
 }
 
 static const struct pod *pod(const struct kubeclient *client, const char *name)
@@ -53,6 +58,9 @@ static void the_world_is_what_the_server_has(void **state)
 	assert_int_equal(world->n_pods, 1);
 	assert_int_equal(world->n_namespaces, 1);
 	assert_int_equal(world->n_netpols, 1);
+	assert_int_equal(world->n_nodes, 1);
+	assert_ptr_equal(world_node(world, "n1"), world->nodes[0]);
+	assert_null(world_node(world, "n2"));
 	assert_string_equal(world->pods[0]->uid, "p-1");
 	assert_string_equal(world->pods[0]->node, "n1");
 	assert_string_equal(labels_get(&world->pods[0]->labels, "app"), "web");
@@ -82,6 +90,31 @@ static void changes_arrive_as_they_happen(void **state)
 		      "\"status\":{\"phase\":\"Terminating\"}");
 	UNTIL(client, cluster_world(client->cluster)->namespaces[0]->terminating);
 	assert_int_equal(kubeclient_status(client, "pods").counts.lists, 2);
+}
+
+static void nodes_arrive_as_they_change(void **state)
+{
+	struct kubeclient *client = *state;
+	const struct world *world;
+
+	start_synced(client);
+	world = cluster_world(client->cluster);
+	client->changes = 0;
+	for (int i = 0; i < 20; i++)
+		apiserver_put(client->server, "nodes", "", "n1", "m-1", NULL,
+			      NODE_WITH_RANGE("10.244.1.0/24") ",\"heartbeat\":1");
+	UNTIL(client, kubeclient_status(client, "nodes").counts.events >= 20);
+	assert_int_equal(client->changes, 0);
+	apiserver_put(client->server, "nodes", "", "n1", "m-1", NULL, NODE_WITH_RANGE("10.244.9.0/24"));
+	UNTIL(client, world_node(world, "n1")->pod_ranges[0].addr.b[14] == 9);
+	apiserver_put(client->server, "nodes", "", "n2", "m-2", NULL, NODE_WITH_RANGE("10.244.2.0/24"));
+	UNTIL(client, world->n_nodes == 2);
+	apiserver_put(client->server, "nodes", "", "n2", "m-2", NULL, NODE_WITH_RANGE("anything"));
+	UNTIL(client, kubeclient_said(client, "spec.podCIDRs[0]: must be ADDRESS/LENGTH"));
+	assert_int_equal(world->n_nodes, 2); /* as it was last good */
+	apiserver_delete(client->server, "nodes", "", "n1");
+	apiserver_delete(client->server, "nodes", "", "n2");
+	UNTIL(client, world->n_nodes == 0);
 }
 
 static void nothing_is_served_before_every_kind_is_known(void **state)
@@ -155,7 +188,7 @@ static void a_relist_that_finds_the_same_is_no_change(void **state)
 	apiserver_end_watches(client->server, true);
 	UNTIL(client, kubeclient_status(client, "pods").counts.lists > 2 &&
 			      kubeclient_status(client, "namespaces").counts.lists > 2 &&
-			      apiserver_watching(client->server) == 3);
+			      apiserver_watching(client->server) == CLUSTER_KINDS);
 	assert_int_equal(client->changes, 0);
 	assert_ptr_equal(pod(client, "web"), before);
 }
@@ -201,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_world_is_what_the_server_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_arrive_as_they_happen, setup, teardown),
+		cmocka_unit_test_setup_teardown(nodes_arrive_as_they_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_served_before_every_kind_is_known, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(the_world_stays_as_it_is_until_it_is_read_again, setup,

@@ -43,7 +43,7 @@ static size_t pods(const struct kubeclient *client)
 static void start_synced(struct kubeclient *client)
 {
 	kubeclient_start(client);
-	UNTIL(client, cluster_synced(client->cluster) && apiserver_watching(client->server) == 3);
+	UNTIL(client, cluster_synced(client->cluster) && apiserver_watching(client->server) == CLUSTER_KINDS);
 }
 
 /* Pods are listed anew: a watch that expires. */
@@ -320,7 +320,7 @@ static void an_object_that_turns_bad_keeps_its_last_good_form(void **state)
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	relist_pods(client);
 	UNTIL(client,
-	      kubeclient_status(client, "pods").counts.lists == 3 && apiserver_watching(client->server) == 3);
+	      kubeclient_status(client, "pods").counts.lists == 3 && apiserver_watching(client->server) == CLUSTER_KINDS);
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	assert_int_equal(pods(client), 1201);
 }

@@ -298,6 +298,23 @@ static void services_are_read_and_the_later_counts(void **state)
 	assert_int_equal(world_of(folder)->services[0]->ports[0].port, 80);
 }
 
+static void nodes_are_read_and_a_broken_one_holds_nothing_back(void **state)
+{
+	struct folder *folder = *state;
+
+	put(folder, "a.yaml",
+	    "kind: Node\nmetadata: {name: n1}\nspec: {podCIDRs: [10.0.1.0/24]}\n---\n" POLICY("p") "---\n"
+	    "kind: Node\nmetadata: {name: n2}\nspec:\n  podCIDRs: [anything]\n");
+	put(folder, "b.yaml", "kind: Node\nmetadata: {name: n1}\nspec: {podCIDR: 10.0.2.0/24}\n");
+	assert_int_equal(read_now(folder), 1);
+	reported(folder, "Node n2: spec.podCIDRs[0]: must be ADDRESS/LENGTH");
+	reported(folder, "a.yaml: Node n1 is defined in b.yaml too; the one in b.yaml counts");
+	assert_int_equal(manifests_broken(folder->manifests), 0);
+	assert_int_equal(world_of(folder)->n_netpols, 1);
+	assert_int_equal(world_of(folder)->n_nodes, 1);
+	assert_int_equal(world_of(folder)->nodes[0]->pod_ranges[0].addr.b[14], 2);
+}
+
 static void a_service_that_cannot_be_read_holds_no_policy_back(void **state)
 {
 	struct folder *folder = *state;
@@ -556,6 +573,7 @@ int main(void)
 		TEST(the_later_file_wins),
 		TEST(the_last_of_two_in_one_file_counts),
 		TEST(services_are_read_and_the_later_counts),
+		TEST(nodes_are_read_and_a_broken_one_holds_nothing_back),
 		TEST(a_service_that_cannot_be_read_holds_no_policy_back),
 		TEST(deleting_a_file_takes_its_objects),
 		TEST(a_missing_folder_keeps_the_world),

@@ -39,7 +39,7 @@ static int teardown(void **state)
 
 static bool is_watching(const struct kubeclient *client)
 {
-	return cluster_synced(client->cluster) && apiserver_watching(client->server) == 3;
+	return cluster_synced(client->cluster) && apiserver_watching(client->server) == CLUSTER_KINDS;
 }
 
 static void start_synced(struct kubeclient *client)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/node.h"
+#include "agent/node_addrs.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -9,32 +9,32 @@
 
 #include "base/cleanup.h"
 
-int node_init(struct node *node, struct err *err)
+int node_addrs_init(struct node_addrs *node, struct err *err)
 {
 	struct sockaddr_nl local = {
 		.nl_family = AF_NETLINK,
 		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
 	};
 
-	*node = (struct node){ .fd = -1 };
+	*node = (struct node_addrs){ .fd = -1 };
 	node->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (node->fd < 0 || bind(node->fd, (struct sockaddr *)&local, sizeof(local)) < 0)
 		return err_set(err, errno, "listen for address changes: %s", strerror(errno));
 	return link_ns_open(-1, &node->ns, err);
 }
 
-void node_done(struct node *node)
+void node_addrs_done(struct node_addrs *node)
 {
 	if (node->fd >= 0)
 		close(node->fd);
 	link_ns_free(node->ns);
 	free(node->addrs);
-	*node = (struct node){ .fd = -1 };
+	*node = (struct node_addrs){ .fd = -1 };
 }
 
 /* What changed does not matter, also when so much did that messages were lost
  * (ENOBUFS): all addresses are read again. */
-void node_drain(struct node *node)
+void node_addrs_drain(struct node_addrs *node)
 {
 	char buffer[8192];
 
@@ -60,7 +60,7 @@ static size_t addrs_tidy(struct bh_addr *addrs, size_t n)
 	return kept;
 }
 
-int node_refresh(struct node *node, struct maps *maps, struct err *err)
+int node_addrs_refresh(struct node_addrs *node, struct maps *maps, struct err *err)
 {
 	auto_free struct prefix *prefixes = NULL;
 	auto_free struct bh_addr *addrs = NULL;
@@ -86,7 +86,7 @@ int node_refresh(struct node *node, struct maps *maps, struct err *err)
 	return 1;
 }
 
-bool node_has(const struct node *node, const struct bh_addr *addr)
+bool node_addrs_has(const struct node_addrs *node, const struct bh_addr *addr)
 {
 	return node->n_addrs && bsearch(addr, node->addrs, node->n_addrs, sizeof(*addr), addr_compare);
 }
