@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The kernel room: one pair of programs for every pod interface, and the sweeper
- * of flow records. Start reading at from_pod.h; a packet goes parse -> endpoint ->
+ * The kernel room: one pair of programs for every pod interface, one for the
+ * tunnel between nodes, and the sweeper of flow records. Start reading at from_pod.h; a packet goes parse -> endpoint ->
  * flow -> policy -> exit.
  */
 #include "bpf/from_pod.h"
 #include "bpf/sweep.h"
 #include "bpf/to_pod.h"
+#include "bpf/tunnel.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -26,6 +27,18 @@ int bh_to_pod(struct __sk_buff *skb)
 	int r = to_pod(skb, &pass);
 
 	return pass_exit(skb, &pass, r, false);
+}
+
+SEC("tc")
+int bh_decap(struct __sk_buff *skb)
+{
+	return tunnel_exit(tunnel_from_node(skb), BH_INGRESS);
+}
+
+SEC("tc")
+int bh_encap(struct __sk_buff *skb)
+{
+	return tunnel_exit(tunnel_to_node(skb), BH_EGRESS);
 }
 
 SEC("syscall")

@@ -86,7 +86,9 @@ static __always_inline int from_pod_flow(struct pass *pass)
 	return r < 0 ? r : from_pod_open(pass, &key, &view, known);
 }
 
-/* UDP that never passes, whatever policy says (S14, L11). */
+/* UDP that never passes, whatever policy says (S14, L11). The tunnel's port is closed
+ * to pods wherever they send: a node has more addresses than we know of, and a
+ * Service may stand for one. */
 static __always_inline int from_pod_check_udp(const struct pass *pass)
 {
 	const struct packet *pkt = &pass->pkt;
@@ -95,7 +97,7 @@ static __always_inline int from_pod_check_udp(const struct pass *pass)
 		return 0;
 	if (port_is_dhcp(pkt->dport) && is_group_bound(pass))
 		return -BH_DHCP;
-	if (pass->config->tunnel_port && pkt->dport == pass->config->tunnel_port && addr_is_node(&pkt->dst))
+	if (pass->config->tunnel_port && pkt->dport == pass->config->tunnel_port)
 		return -BH_TUNNEL;
 	return 0;
 }

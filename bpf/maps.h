@@ -115,4 +115,19 @@ struct {
 	__type(value, __u64);
 } bh_counters SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bh_tunnel);
+} bh_tunnel SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_RANGES_MAX);
+	__type(key, struct bh_prefix_key);
+	__type(value, struct bh_range);
+} bh_ranges SEC(".maps");
+
 #endif

@@ -31,6 +31,8 @@
 #define BH_FLOWS_MAX	  262144 /* flow records */
 #define BH_FRAG_WAYS	  64	 /* fragment records per endpoint */
 #define BH_EVENTS_BYTES	  (1 << 20)
+#define BH_RANGES_MAX	  32768 /* pod ranges of the cluster's nodes */
+#define BH_RANGE_LENS	  8	/* different lengths among them */
 
 /* Map names (under 16 characters) and their pins under <bpffs>/bulkhead. */
 #define BH_MAP_CONFIG	   "bh_config"
@@ -47,10 +49,14 @@
 #define BH_MAP_USAGE	   "bh_usage"
 #define BH_MAP_EVENTS	   "bh_events"
 #define BH_MAP_COUNTERS	   "bh_counters"
+#define BH_MAP_TUNNEL	   "bh_tunnel"
+#define BH_MAP_RANGES	   "bh_ranges"
 
 #define BH_PROG_FROM_POD "bh_from_pod"
 #define BH_PROG_TO_POD	 "bh_to_pod"
 #define BH_PROG_SWEEP	 "bh_sweep"
+#define BH_PROG_DECAP	 "bh_decap"
+#define BH_PROG_ENCAP	 "bh_encap"
 
 struct bh_addr {
 	union {
@@ -92,7 +98,7 @@ struct bh_config {
 	__u32 udp_s;
 	__u32 other_s; /* ICMP echo and port-less protocols */
 	__u32 frag_s;
-	__be16 tunnel_port; /* pods never send UDP to it on a node address; 0: none */
+	__be16 tunnel_port; /* pods never send UDP to it, wherever to (S14); 0: none */
 	__u16 pad;
 };
 BH_ASSERT_SIZE(struct bh_config, 48);
@@ -280,6 +286,26 @@ struct bh_event {
 	__u16 length;	 /* of the frame */
 };
 BH_ASSERT_SIZE(struct bh_event, 64);
+
+/*
+ * bh_tunnel[0] and bh_ranges: who may send through the tunnel, and where a packet
+ * goes that enters it. A packet's address is masked to each length in turn and
+ * looked up, so rows are found without a trie. Written by the daemon, read by the
+ * programs on the tunnel's interface. A length stays as long as a row has it.
+ */
+struct bh_tunnel {
+	__u32 vni;
+	__u32 is_on;		   /* 0: nothing passes */
+	struct bh_addr local;	   /* this node's outer address; its family is the tunnel's */
+	__u8 lens[BH_RANGE_LENS]; /* over the v4-mapped form, longest first; 0 ends the list */
+};
+BH_ASSERT_SIZE(struct bh_tunnel, 32);
+
+/* Key: struct bh_prefix_key. */
+struct bh_range {
+	struct bh_addr node; /* whose pods these are; all zero: this node's own */
+};
+BH_ASSERT_SIZE(struct bh_range, 16);
 
 /*
  * bh_counters, per CPU: index from bh_counter_index(). Reason 0 (BH_PASS)
