@@ -39,8 +39,9 @@ struct agent {
 	struct ring *ring;
 	struct manifests *manifests; /* one of these two is the source, the other is null */
 	struct cluster *cluster;
-	bool objects_known; /* read whole at least once */
-	bool read_due;	    /* they have changed since they were read */
+	bool objects_known;  /* read whole at least once */
+	bool read_due;	     /* they have changed since they were read */
+	bool conflist_known; /* the runtime's configuration has been written, or was right */
 	struct attachments attachments;
 	struct store store;
 	struct enforce enforce;
@@ -94,11 +95,17 @@ void agent_cluster_turn(struct agent *agent);
 cJSON *agent_cluster_json(const struct agent *agent);		       /* null: out of memory */
 void agent_cluster_words(const struct agent *agent, struct text *out); /* a line per kind */
 
+/* Brings the runtime's configuration to what it should say (agent_conflist.c).
+ * Nothing happens before the daemon has synced. */
+void agent_conflist(struct agent *agent);
+
 /* What stands on disk and in the kernel against each other (reconcile.c). */
 int reconcile_start(struct agent *agent, struct err *err);
 void reconcile_attachments(struct agent *agent);
 void reconcile_orphans(struct agent *agent);
 void reconcile_sweep(struct agent *agent);
+/* An interface that the plugin made, and nobody else. */
+bool reconcile_link_is_ours(const struct link_info *link);
 /* Ends the time in which a pod that already talked when it was attached may go on
  * with connections that nobody saw opening. */
 void reconcile_grace(struct agent *agent);

@@ -106,6 +106,8 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
 			 agent->store.world.n_netpols, agent->attachments.n,
 			 posture_name(agent->config->posture.posture));
+	if (!agent->conflist_known)
+		agent_conflist(agent);
 	control_settle(agent->control);
 }
 
@@ -231,6 +233,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *data)
 {
 	(void)fd, (void)what;
 	reconcile_sweep(data);
+	agent_conflist(data); /* removed by someone, or the network before ours has changed */
 }
 
 static void on_signal(evutil_socket_t signal, short what, void *data)

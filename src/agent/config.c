@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <event2/util.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
+#include "agent/config_value.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -28,68 +31,6 @@ static const char *const posture_names[] = {
 const char *posture_name(enum posture posture)
 {
 	return posture_names[posture];
-}
-
-static int string_put(char **slot, const char *value, struct err *err)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return err_set(err, ENOMEM, "out of memory");
-	free(*slot);
-	*slot = copy;
-	return 0;
-}
-
-/* --- one setter per kind of value; errors say what was wrong, callers say where */
-
-static int want_string(const cJSON *value, const char **ret, struct err *err)
-{
-	if (!cJSON_IsString(value))
-		return err_set(err, EINVAL, "must be a string");
-	*ret = value->valuestring;
-	return 0;
-}
-
-static int want_bool(const cJSON *value, bool *ret, struct err *err)
-{
-	if (!cJSON_IsBool(value))
-		return err_set(err, EINVAL, "must be true or false");
-	*ret = cJSON_IsTrue(value);
-	return 0;
-}
-
-static int want_number(const cJSON *value, double min, double max, uint32_t *ret, struct err *err)
-{
-	double number = cJSON_IsNumber(value) ? value->valuedouble : min - 1;
-
-	if (number < min || number > max || number != (double)(uint32_t)number)
-		return err_set(err, EINVAL, "must be a whole number from %.0f to %.0f", min, max);
-	*ret = (uint32_t)number;
-	return 0;
-}
-
-static int want_flag(const cJSON *value, uint32_t bit, uint32_t *flags, struct err *err)
-{
-	bool on = false;
-	int r = want_bool(value, &on, err);
-
-	if (r < 0)
-		return r;
-	*flags = on ? *flags | bit : *flags & ~bit;
-	return 0;
-}
-
-static int want_path(const cJSON *value, char **slot, struct err *err)
-{
-	const char *path = "";
-	int r = want_string(value, &path, err);
-
-	if (r < 0)
-		return r;
-	if (path[0] != '/')
-		return err_set(err, EINVAL, "must be an absolute path");
-	return string_put(slot, path, err);
 }
 
 static int set_manifests(struct config *config, const cJSON *value, struct err *err)
@@ -353,12 +294,6 @@ SET_SECONDS(fragment, frag_s)
 
 /* --- the keys */
 
-struct config_key {
-	const char *name;
-	int (*set)(struct config *config, const cJSON *value, struct err *err);
-	const struct config_key *members; /* an object with these keys, instead of `set` */
-};
-
 static const struct config_key dns_keys[] = {
 	{ "allow", set_dns_allow, NULL },
 	{ "namespace", set_dns_namespace, NULL },
@@ -400,6 +335,7 @@ static const struct config_key keys[] = {
 	{ "eventRate", set_event_rate, NULL },
 	{ "oldFlowGrace", set_grace, NULL },
 	{ "timeouts", NULL, timeout_keys },
+	{ "cni", NULL, config_cni_keys },
 	{ "tunnelPort", set_tunnel_port, NULL },
 	{ NULL, NULL, NULL },
 };
@@ -470,13 +406,50 @@ int config_parse(struct config *config, const char *path, const char *text, size
 	return apply_object(config, &source, "", keys, docs.v[0].json, err);
 }
 
-int config_load(struct config *config, const char *path, struct err *err)
+static int load_file(struct config *config, const char *path, struct err *err)
 {
 	auto_free char *text = NULL;
 	size_t len;
 	int r = file_read(path, CONFIG_FILE_MAX, &text, &len, err);
 
 	return r < 0 ? r : config_parse(config, path, text, len, err);
+}
+
+/* Hidden names are not settings: a mounted ConfigMap keeps its versions under them. */
+static int is_settings_file(const struct dirent *item)
+{
+	const char *end = strrchr(item->d_name, '.');
+
+	return item->d_name[0] != '.' && end && strcmp(end, ".yaml") == 0;
+}
+
+static int load_folder(struct config *config, const char *folder, struct err *err)
+{
+	struct dirent **items = NULL;
+	int n = scandir(folder, &items, is_settings_file, alphasort);
+	int r = n < 0 ? err_set(err, errno, "open %s: %s", folder, strerror(errno)) : 0;
+
+	if (n == 0)
+		r = err_set(err, ENOENT, "%s holds no .yaml file", folder);
+	for (int i = 0; i < n; i++) {
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, items[i]->d_name);
+		if (r == 0)
+			r = load_file(config, path, err);
+		free(items[i]);
+	}
+	free(items);
+	return r;
+}
+
+int config_load(struct config *config, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return load_folder(config, path, err);
+	return load_file(config, path, err);
 }
 
 int config_set(struct config *config, const char *key, const char *value, struct err *err)
@@ -525,9 +498,11 @@ int config_init(struct config *config, struct err *err)
 	config->metrics = strdup(CONFIG_DEFAULT_METRICS);
 	config->node_name = strdup(host);
 	config->socket = strdup("");
+	config->cni.dir = strdup("");
+	config->cni.chain = strdup("");
 	if (dns_default(&config->posture) < 0 || !config->manifests || !config->kubeconfig ||
 	    !config->run_dir || !config->pin_root || !config->metrics || !config->node_name ||
-	    !config->socket)
+	    !config->socket || !config->cni.dir || !config->cni.chain)
 		return err_set(err, ENOMEM, "out of memory");
 	return 0;
 }
@@ -561,6 +536,7 @@ void config_done(struct config *config)
 	free(config->socket);
 	free(config->metrics);
 	free(config->node_name);
+	conflist_settings_done(&config->cni);
 	posture_config_done(&config->posture);
 	*config = (struct config){ 0 };
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "agent/conflist.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -34,6 +35,7 @@ struct config {
 	enum log_level log_level;
 	unsigned int pod_wait_s; /* how long an attachment waits for its pod's object */
 	unsigned int grace_s;	 /* how long a chained pod's connections from before may go on */
+	struct conflist_settings cni;
 	struct posture_config posture;
 	struct bh_config kernel;
 };
@@ -42,7 +44,8 @@ struct config {
 int config_init(struct config *config, struct err *err);
 void config_done(struct config *config);
 
-/* Applies a file over what is there. -EINVAL: "file:line: field: what". */
+/* Applies a file over what is there, or every .yaml file of a folder in the order of
+ * their names. -EINVAL: "file:line: field: what". */
 int config_load(struct config *config, const char *path, struct err *err);
 
 /* Applies a file's text; `path` is for messages. */

@@ -134,11 +134,21 @@ static void serve_health(struct evhttp_request *request, void *data)
 	reply(data, request, 200, "text/plain", "ok\n");
 }
 
+/* For whoever waits for the node, not for the plugin: that runs by a configuration
+ * that is there. */
+static bool conflist_there(const struct agent *agent, const char **why)
+{
+	if (!agent->config->cni.dir[0] || agent->conflist_known)
+		return true;
+	*why = "the runtime's network configuration could not be written yet; status says why";
+	return false;
+}
+
 static void serve_ready(struct evhttp_request *request, void *data)
 {
 	struct exporter *exporter = data;
 	const char *why = "ok";
-	bool ready = agent_ready(exporter->agent, &why);
+	bool ready = agent_ready(exporter->agent, &why) && conflist_there(exporter->agent, &why);
 	auto_text struct text out = { 0 };
 
 	text_addf(&out, "%s\n", why);

@@ -17,6 +17,7 @@ enum health_part {
 	HEALTH_NODE,	  /* the node's own addresses could not be read */
 	HEALTH_EVENTS,	  /* the event ring cannot be read */
 	HEALTH_STATE,	  /* state on disk and kernel disagree */
+	HEALTH_CONFLIST,  /* the runtime's network configuration could not be written */
 	HEALTH_PARTS,
 };
 

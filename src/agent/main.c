@@ -8,14 +8,17 @@
 
 #include "agent/agent.h"
 #include "agent/instance.h"
+#include "agent/node_install.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "dataplane/loader.h"
 
+#define PLUGINS_FROM "/opt/cni/bin"
+
 static const char usage[] =
-	"usage: bulkheadd [--config FILE] [options]\n"
+	"usage: bulkheadd [--config PATH] [options]\n"
 	"\n"
-	"  --config FILE        settings (YAML); the flags below go over them\n"
+	"  --config PATH        settings (YAML), or a folder of such files; flags go over them\n"
 	"  --manifests DIR      the folder of objects that is watched\n"
 	"  --kubeconfig FILE    objects come from the API server that this file names\n"
 	"  --in-cluster         objects come from the API server of the pod this runs in\n"
@@ -28,9 +31,22 @@ static const char usage[] =
 	"  --pod-wait SECONDS   how long a new pod waits for its object\n"
 	"  --node-name NAME     this node's name\n"
 	"  --check-config       read the settings, say what is wrong, do nothing else\n"
+	"  --install DIR        put the plugins into the runtime's folder, mount the bpffs, end\n"
+	"  --uninstall DIR      remove all of Bulkhead from this node, the plugin in DIR too, end\n"
+	"  --plugins DIR        where --install finds them (" PLUGINS_FROM ")\n"
 	"  --version, --help\n";
 
-enum { OPT_CONFIG = 256, OPT_CHECK, OPT_VERSION, OPT_HELP, OPT_IN_CLUSTER, OPT_SETTING };
+enum {
+	OPT_CONFIG = 256,
+	OPT_CHECK,
+	OPT_VERSION,
+	OPT_HELP,
+	OPT_IN_CLUSTER,
+	OPT_INSTALL,
+	OPT_UNINSTALL,
+	OPT_PLUGINS,
+	OPT_SETTING
+};
 
 /* OPT_SETTING + i sets the key setting_keys[i]. */
 static const char *const setting_keys[] = { "manifests", "runDir",   "pinRoot", "socket",   "metrics",
@@ -42,6 +58,9 @@ static const struct option options[] = {
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "in-cluster", no_argument, NULL, OPT_IN_CLUSTER },
+	{ "install", required_argument, NULL, OPT_INSTALL },
+	{ "uninstall", required_argument, NULL, OPT_UNINSTALL },
+	{ "plugins", required_argument, NULL, OPT_PLUGINS },
 	{ "manifests", required_argument, NULL, OPT_SETTING + 0 },
 	{ "run-dir", required_argument, NULL, OPT_SETTING + 1 },
 	{ "pin-root", required_argument, NULL, OPT_SETTING + 2 },
@@ -59,7 +78,9 @@ static const struct option options[] = {
 struct request {
 	const char *config;
 	bool check_only;
-	bool done; /* --help, --version */
+	bool done;			 /* --help, --version */
+	const char *install, *uninstall; /* the runtime's plugin folder */
+	const char *plugins;
 };
 
 /* The first pass finds the file, the second puts the flags over it. */
@@ -75,6 +96,12 @@ static int read_flags(int argc, char **argv, struct config *config, struct reque
 			request->config = optarg;
 		else if (opt == OPT_CHECK)
 			request->check_only = true;
+		else if (opt == OPT_INSTALL)
+			request->install = optarg;
+		else if (opt == OPT_UNINSTALL)
+			request->uninstall = optarg;
+		else if (opt == OPT_PLUGINS)
+			request->plugins = optarg;
 		else if (opt == OPT_HELP || opt == OPT_VERSION)
 			request->done = true;
 		if (opt == OPT_HELP && !config)
@@ -136,10 +163,19 @@ static int serve(const struct config *config, struct err *err)
 	return r;
 }
 
+static int run(const struct config *config, const struct request *request, struct err *err)
+{
+	if (request->install)
+		return node_install(config, request->plugins, request->install, err);
+	if (request->uninstall)
+		return node_uninstall(config, request->uninstall, err);
+	return serve(config, err);
+}
+
 int main(int argc, char **argv)
 {
 	cleanup(config_done) struct config config = { 0 };
-	struct request request = { 0 };
+	struct request request = { .plugins = PLUGINS_FROM };
 	struct err err = { 0 };
 
 	signal(SIGPIPE, SIG_IGN);
@@ -157,7 +193,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_set_level(config.log_level);
-	if (serve(&config, &err) < 0) {
+	if (run(&config, &request, &err) < 0) {
 		log_error("%s", err.msg);
 		return 1;
 	}

@@ -133,7 +133,7 @@ static void sweep_links(struct agent *agent)
 }
 
 /* Only what the plugin made: a veth with its name and its mark. */
-static bool link_is_ours(const struct link_info *link)
+bool reconcile_link_is_ours(const struct link_info *link)
 {
 	return strcmp(link->kind, "veth") == 0 && strncmp(link->name, "bh", 2) == 0 &&
 	       strspn(link->name + 2, "0123456789abcdef") == strlen(link->name + 2) &&
@@ -148,7 +148,7 @@ static bool link_is_unclaimed(const struct agent *agent, const struct link_info 
 	struct bh_endpoint row;
 	uint32_t slot;
 
-	if (!link_is_ours(link) || attachments_find_ifindex(&agent->attachments, link->ifindex))
+	if (!reconcile_link_is_ours(link) || attachments_find_ifindex(&agent->attachments, link->ifindex))
 		return false;
 	if (maps_endpoint_find(agent->maps, link->ifindex, &slot, NULL) < 0)
 		return true;

@@ -5,11 +5,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "agent/config.h"
+#include "base/file.h"
 
 static int setup(void **state)
 {
@@ -69,7 +72,9 @@ static void every_key_is_read(void **state)
 		"podToNode: true\nallowPolicyAudit: false\nfragments: drop\nextensionHeaders: true\n"
 		"allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
 		"timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
-		"tunnelPort: 8472\noldFlowGrace: 0\n",
+		"tunnelPort: 8472\noldFlowGrace: 0\n"
+		"cni: {confDir: /etc/cni/net.d, chain: auto, podCIDRs: [10.1.0.0/24, 'fd00::/64'], mtu: "
+		"1400}\n",
 		&err);
 
 	assert_string_equal(err.msg, "");
@@ -103,6 +108,41 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->kernel.frag_s, 6);
 	assert_int_equal(config->kernel.tunnel_port, htons(8472));
 	assert_int_equal(config->grace_s, 0);
+	assert_string_equal(config->cni.dir, "/etc/cni/net.d");
+	assert_string_equal(config->cni.chain, CONFLIST_CHAIN_ANY);
+	assert_int_equal(config->cni.n_pod_cidrs, 2);
+	assert_false(config->cni.pod_cidrs[1].is_v4);
+	assert_int_equal(config->cni.pod_mtu, 1400);
+}
+
+static void put(const char *folder, const char *name, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_int_equal(file_write_atomic(path, text, strlen(text), 0644, NULL), 0);
+}
+
+static void a_folder_is_read_in_the_order_of_its_names(void **state)
+{
+	struct config *config = *state;
+	char folder[] = "/tmp/config.XXXXXX", command[64];
+	struct err err = { 0 };
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(config_load(config, folder, &err), -ENOENT);
+	put(folder, "10-base.yaml", "posture: deny\npodWait: 7\n");
+	put(folder, "50-audit.yaml", "posture: audit\n");
+	put(folder, ".hidden.yaml", "not: read\n");
+	put(folder, "README", "not: read\n");
+	assert_int_equal(config_load(config, folder, NULL), 0);
+	assert_int_equal(config->posture.posture, POSTURE_AUDIT);
+	assert_int_equal(config->pod_wait_s, 7);
+	put(folder, "60-bad.yaml", "postur: deny\n");
+	assert_int_equal(config_load(config, folder, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "/60-bad.yaml:1: postur: unknown key"));
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
 }
 
 static void a_flag_can_be_switched_off_again(void **state)
@@ -132,6 +172,12 @@ static void bad_values_are_errors_with_their_line(void **state)
 		"bulkheadd.yaml:1: tunnelPort: must be a whole number from 0 to 65535");
 	refused(state, "metrics: everywhere\n", "bulkheadd.yaml:1: metrics: must be ADDRESS:PORT or none");
 	refused(state, "runDir: run\n", "bulkheadd.yaml:1: runDir: must be an absolute path");
+	refused(state, "cni: {confDir: net.d}\n", "bulkheadd.yaml:1: cni.confDir: must be an absolute path");
+	refused(state, "cni: {chain: a/b}\n",
+		"bulkheadd.yaml:1: cni.chain: must be the name of another file in confDir, or auto");
+	refused(state, "cni:\n  podCIDRs: [10.0.0.1]\n",
+		"bulkheadd.yaml:2: cni.podCIDRs: must be a list of address ranges (10.244.1.0/24)");
+	refused(state, "cni: {mtu: 500}\n", "bulkheadd.yaml:1: cni.mtu: must be 0 or from 576 to 65535");
 	refused(state, "timeouts: 5\n", "bulkheadd.yaml:1: timeouts: must be a map");
 	refused(state, "fragments: maybe\n", "bulkheadd.yaml:1: fragments: must be pass or drop");
 	refused(state, "exemptNamespaces: a\n",
@@ -225,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(empty_file_leaves_the_defaults),
 		TEST(every_key_is_read),
+		TEST(a_folder_is_read_in_the_order_of_its_names),
 		TEST(a_flag_can_be_switched_off_again),
 		TEST(unknown_keys_are_errors_with_their_line),
 		TEST(bad_values_are_errors_with_their_line),
