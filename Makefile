@@ -15,6 +15,8 @@ PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-de
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
 	curl iputils-ping jq procps strace
 
+IMAGE_PACKAGES := containernetworking-plugins dpkg-dev
+
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	-Wno-format-truncation -Wno-missing-field-initializers $(if $(CI),-Werror)
@@ -178,6 +180,36 @@ install: all ## to DESTDIR and PREFIX; the plugin to CNIBINDIR
 	install -D -m 0644 deploy/bulkheadd.yaml $(DESTDIR)$(PREFIX)/share/doc/bulkhead/bulkheadd.yaml
 	install -D -m 0644 deploy/05-bulkhead.conflist $(DESTDIR)$(PREFIX)/share/doc/bulkhead/05-bulkhead.conflist
 
+# --- the image: bulkhead:$(VERSION), an OCI archive. The plugin runs on the node's own
+# filesystem, which holds none of our libraries, so it is linked into itself. Debian
+# has all of them as archives but cJSON, whose archive comes from its source package.
+VERSION := $(shell sed -n 's/.*BULKHEAD_VERSION "\(.*\)".*/\1/p' src/base/version.h)
+IMAGE ?= docker.io/library/bulkhead:$(VERSION)
+
+$(O)/.image-deps: $(O)/.deps
+	@sh tests/lib/packages.sh $(IMAGE_PACKAGES)
+	@touch $@
+
+$(O)/cjson/libcjson.a: | $(O)/.image-deps
+	$(call say,SOURCE,cjson)rm -rf $(@D) && mkdir -p $(@D) && sh tests/lib/debian_source.sh cjson $(@D) >$(@D)/log 2>&1 || \
+		{ cat $(@D)/log >&2; exit 1; }
+	$(Q)$(CC) $(CFLAGS) -w -c -o $(@D)/cJSON.o $(@D)/tree/cJSON.c && ar rcs $@ $(@D)/cJSON.o
+
+# What getaddrinfo and its like would load at run time, the plugin never calls.
+$(O)/bulkhead-static: $(O)/src/cni/main.o $(call libs,cni dataplane base) $(O)/cjson/libcjson.a
+	$(call say,LD,$@)$(CC) $(CFLAGS) -static -o $@ $^ \
+		$$($(PKG_CONFIG) --static --libs libbpf libnl-3.0 libnl-route-3.0) -lm 2>$@.log || { cat $@.log >&2; exit 1; }
+
+image-root: $(O)/bulkheadd $(O)/bulkheadctl $(O)/bulkhead-static
+	$(Q)rm -rf $(O)/image
+	$(Q)install -D -m 0755 -s $(O)/bulkhead-static $(O)/image/opt/cni/bin/bulkhead
+	$(Q)install -D -m 0755 $(O)/bulkheadd $(O)/image/usr/local/sbin/bulkheadd
+	$(Q)install -D -m 0755 $(O)/bulkheadctl $(O)/image/usr/local/bin/bulkheadctl
+	$(Q)deploy/image-root.sh $(O)/image
+
+image: image-root ## the container image, as an OCI archive
+	$(call say,IMAGE,$(O)/bulkhead-image.tar)deploy/image-archive.sh $(O)/image $(O)/bulkhead-image.tar $(IMAGE) /usr/local/sbin/bulkheadd
+
 clean: ## remove everything generated
 	rm -rf $(O)
 
@@ -188,6 +220,6 @@ compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests bench deps test-deps test check asan demo shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests bench deps test-deps test check asan demo image image-root shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

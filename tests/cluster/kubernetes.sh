@@ -41,27 +41,9 @@ trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 echo "  BUILD  Kubernetes, once, into $cache (log: $log)" >&2
 
-# Source packages from the same places as the binary ones: apt's own lists, with the
-# other type, in a folder of our own.
-sources() {
-	mkdir -p "$work/apt/parts" "$work/apt/lists/partial"
-	: >"$work/apt/sources.list"
-	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ -f "$list" ] && sed -n 's/^deb /deb-src /p' "$list" | grep debian >>"$work/apt/sources.list" || true
-	done
-	for list in /etc/apt/sources.list.d/*.sources; do
-		[ -f "$list" ] && grep -q debian "$list" &&
-			sed 's/^Types:.*/Types: deb-src/' "$list" >"$work/apt/parts/${list##*/}" || true
-	done
-}
-
 build() {
 	sh "$(dirname "$0")/../lib/packages.sh" golang-go rsync jq dpkg-dev build-essential
-	sources
-	set -- -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o "Dir::Etc::sourceparts=$work/apt/parts" \
-		-o "Dir::State::lists=$work/apt/lists" -o APT::Sandbox::User=root
-	apt-get "$@" update
-	(cd "$work" && apt-get "$@" source --download-only kubernetes && dpkg-source -x kubernetes_*.dsc tree)
+	sh "$(dirname "$0")/../lib/debian_source.sh" kubernetes "$work"
 	version=$(cd "$work/tree" && dpkg-parsechangelog -S Version | sed 's/[-+].*//')
 	minor=${version#*.}
 	cd "$work/tree"
