@@ -45,7 +45,7 @@ file_only() { # header pattern, the files that may include it
 may base '<cjson/' '<yaml\.h>'
 may policy '"base/(err|text|addr|cleanup)\.h"'
 may report '"base/' '"policy/(model|explain)\.h"' '<cjson/'
-may kube '"base/' '"policy/model\.h"' '<cjson/' '<curl/'
+may kube '"base/' '"policy/(model|change)\.h"' '<cjson/' '<curl/'
 may dataplane '"base/' '<bpf/' '<netlink/'
 may cni '"base/' '"dataplane/' '<cjson/'
 may agent '"(base|policy|report|kube|dataplane)/' '<event2/' '<cjson/'

@@ -31,7 +31,4 @@ int keeper_update(struct keeper *keeper, const struct world *world, const struct
 		  struct err *err);
 void keeper_done(struct keeper *keeper);
 
-/* A copy, or null: out of memory. */
-struct netpol *netpol_copy(const struct netpol *from);
-
 #endif

@@ -28,6 +28,9 @@ struct cluster {
 	struct watch watches[CLUSTER_KINDS];
 	struct pollset_timer refresh;
 	struct world world; /* arrays are ours, objects belong to the watches */
+	struct feed coming; /* since the last read */
+	struct feed read;   /* what the reader sees */
+	bool is_read;	    /* once, whole */
 	bool changed;	    /* since the last read */
 	bool told;	    /* the owner knows */
 };
@@ -81,6 +84,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 	cluster->options = *options;
 	cluster->env = (struct watch_env){ .set = &cluster->set,
 					   .timing = options->timing,
+					   .feed = &cluster->coming,
 					   .renew_credentials = renew_credentials,
 					   .report = on_report,
 					   .changed = on_changed,
@@ -117,6 +121,8 @@ struct cluster *cluster_free(struct cluster *cluster)
 	api_http_free(cluster->env.http);
 	pollset_timer_stop(&cluster->set, &cluster->refresh);
 	pollset_close(&cluster->set);
+	feed_done(&cluster->coming);
+	feed_done(&cluster->read);
 	api_config_done(&cluster->config);
 	free(cluster->world.pods);
 	free(cluster->world.namespaces);
@@ -133,10 +139,11 @@ int cluster_fd(const struct cluster *cluster)
 
 void cluster_drain(struct cluster *cluster)
 {
+	cluster->coming.heard_us = pollset_now_us();
 	pollset_turn(&cluster->set);
-	/* Before the first read nobody points at anything. */
-	for (int i = 0; i < CLUSTER_KINDS && !cluster_synced(cluster); i++)
-		objects_free_dead(&cluster->watches[i].dead);
+	/* The first read tells everything as new. */
+	if (!cluster_synced(cluster))
+		feed_clear(&cluster->coming);
 	if (!cluster->changed || cluster->told || !cluster_synced(cluster))
 		return;
 	cluster->told = true;
@@ -164,6 +171,25 @@ static int bodies_collect(const struct objects *objects, void ***ret, size_t *re
 	return 0;
 }
 
+/* The reader has read what it was told, and is told what came since. */
+static int changes_read(struct cluster *cluster)
+{
+	struct feed was = cluster->read;
+
+	if (!cluster->is_read) {
+		feed_clear(&cluster->coming);
+		for (int i = 0; i < CLUSTER_KINDS; i++)
+			if (objects_tell(&cluster->watches[i].live, &cluster->coming) < 0)
+				return -ENOMEM;
+	}
+	cluster->is_read = true;
+	feed_clear(&was);
+	cluster->read = cluster->coming;
+	cluster->coming = was;
+	cluster->coming.heard_us = cluster->read.heard_us;
+	return 0;
+}
+
 int cluster_read(struct cluster *cluster, struct err *err)
 {
 	void **v[CLUSTER_KINDS] = { NULL };
@@ -174,6 +200,8 @@ int cluster_read(struct cluster *cluster, struct err *err)
 		return 0;
 	for (int i = 0; i < CLUSTER_KINDS && r == 0; i++)
 		r = bodies_collect(&cluster->watches[i].live, &v[i], &n[i]);
+	if (r == 0)
+		r = changes_read(cluster);
 	if (r < 0) {
 		for (int i = 0; i < CLUSTER_KINDS; i++)
 			free(v[i]);
@@ -191,10 +219,14 @@ int cluster_read(struct cluster *cluster, struct err *err)
 	cluster->world.n_netpols = n[NETPOLS];
 	cluster->world.nodes = (struct node **)v[NODES];
 	cluster->world.n_nodes = n[NODES];
-	for (int i = 0; i < CLUSTER_KINDS; i++)
-		objects_free_dead(&cluster->watches[i].dead);
 	cluster->changed = cluster->told = false;
 	return 1;
+}
+
+const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_n)
+{
+	*ret_n = cluster->read.n;
+	return cluster->read.v;
 }
 
 const struct world *cluster_world(const struct cluster *cluster)

@@ -42,8 +42,12 @@ void cluster_drain(struct cluster *cluster);
 bool cluster_synced(const struct cluster *cluster);
 
 /* Brings cluster_world() up to date. 1: it changed, 0: it did not, -ENOMEM: it is
- * as it was. Objects that pointed into the old world are freed here. */
+ * as it was. What the changes of the last read had as `old` is freed here. */
 int cluster_read(struct cluster *cluster, struct err *err);
+/* What led from the world before the last cluster_read() to the one after it, in
+ * order; at the first that finds the cluster synced, every object is new. Valid
+ * until the next cluster_read(). */
+const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_n);
 /* Stays as it is until the next cluster_read(); empty before the first one that
  * finds the cluster synced. The posture is left alone. */
 const struct world *cluster_world(const struct cluster *cluster);

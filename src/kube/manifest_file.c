@@ -51,10 +51,21 @@ struct manifest_file *manifest_file_free(struct manifest_file *file)
 {
 	if (!file)
 		return NULL;
+	manifest_files_free(file->graves);
 	manifest_objects_done(&file->objects);
 	free(file->name);
 	free(file);
 	return NULL;
+}
+
+void manifest_files_free(struct manifest_file *list)
+{
+	while (list) {
+		struct manifest_file *file = list;
+
+		list = file->next;
+		manifest_file_free(file);
+	}
 }
 
 /* --- one document at a time --- */
@@ -391,10 +402,17 @@ static bool stat_is_racy(const struct stat *st)
  * more than none would. One that was good before keeps what it had. */
 static int file_take(struct manifest_file *file, struct loading *loading)
 {
+	struct manifest_file *grave;
+
 	file->broken = loading->broken;
 	if (loading->broken && file->was_good)
 		return 0;
-	manifest_objects_done(&file->objects);
+	grave = manifest_file_new(file->name);
+	if (!grave)
+		return -ENOMEM;
+	grave->objects = file->objects;
+	grave->next = file->graves;
+	file->graves = grave;
 	file->objects = loading->objects;
 	loading->objects = (struct manifest_objects){ 0 };
 	file->was_good = !loading->broken;
@@ -445,6 +463,10 @@ int manifest_file_read(struct manifest_file *file, int folder_fd, const struct s
 	r = documents_load(&loading, err);
 	if (r == 0)
 		r = file_take(file, &loading);
+	if (r < 0) {
+		file->digest = 0; /* not taken: try again, whatever the time stamp says */
+		file->racy = true;
+	}
 	manifest_objects_done(&loading.objects);
 	return r;
 }

@@ -36,6 +36,8 @@ struct manifest_file {
 	uint64_t digest;
 	struct stat stat;
 	struct timespec gone_since;
+	struct manifest_file *graves; /* with objects that this one had before */
+	struct manifest_file *next;   /* among graves */
 };
 
 struct manifest_reader {
@@ -47,9 +49,11 @@ struct manifest_reader {
 struct manifest_file *manifest_file_new(const char *name);
 struct manifest_file *manifest_file_free(struct manifest_file *file);
 void manifest_objects_done(struct manifest_objects *objects);
+void manifest_files_free(struct manifest_file *list);
 
 /* Reads the file when it may differ from what was read last. 1: the objects
- * changed, 0: they did not, -ENOMEM. A broken file is a report. */
+ * changed, 0: they did not, -ENOMEM. A broken file is a report. What the file had
+ * before lies in its graves: somebody may still point there. */
 int manifest_file_read(struct manifest_file *file, int folder_fd, const struct stat *st,
 		       const struct manifest_reader *reader, struct err *err);
 

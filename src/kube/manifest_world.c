@@ -190,8 +190,82 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 		r = services_collect(&set, entries, world, err);
 	if (r == 0)
 		r = nodes_collect(&set, entries, world, err);
-	if (r < 0)
-		world->n_pods = world->n_namespaces = world->n_netpols = world->n_services = world->n_nodes =
-			0;
 	return r;
+}
+
+void manifest_world_free(struct world *world)
+{
+	free(world->pods);
+	free(world->namespaces);
+	free(world->netpols);
+	free(world->services);
+	free(world->nodes);
+	*world = (struct world){ 0 };
+}
+
+/* --- from one world to the next */
+
+static struct entry entry_of(enum change_kind kind, void *object)
+{
+	const struct pod *pod = object;
+	const struct namespace *ns = object;
+	const struct netpol *netpol = object;
+	const struct service *service = object;
+	const struct node *node = object;
+
+	switch (kind) {
+	case CHANGE_POD:
+		return (struct entry){ *pod->workload ? pod->workload : "Pod", pod->namespace, pod->name };
+	case CHANGE_NAMESPACE:
+		return (struct entry){ "", "", ns->name };
+	case CHANGE_NETPOL:
+		return (struct entry){ "", netpol->namespace, netpol->name };
+	case CHANGE_SERVICE:
+		return (struct entry){ "", service->namespace, service->name };
+	case CHANGE_NODE:
+		return (struct entry){ "", "", node->name };
+	case CHANGE_KINDS:
+		break;
+	}
+	return (struct entry){ "", "", "" };
+}
+
+/* Both sorted by name and without repetitions. */
+static int lists_compare(enum change_kind kind, void **old, size_t n_old, void **now, size_t n_now,
+			 struct feed *changes)
+{
+	size_t i = 0, k = 0;
+
+	if (feed_reserve(changes, n_old + n_now) < 0)
+		return -ENOMEM;
+	while (i < n_old || k < n_now) {
+		int order = i == n_old ? 1 : k == n_now ? -1 : 0;
+
+		if (order == 0) {
+			const struct entry x = entry_of(kind, old[i]), y = entry_of(kind, now[k]);
+
+			order = entry_compare(&x, &y);
+		}
+		if (order != 0 || old[i] != now[k])
+			feed_add(changes, kind, order <= 0 ? old[i] : NULL, order >= 0 ? now[k] : NULL);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	return 0;
+}
+
+#define LISTS_COMPARE(kind, list)                                                                            \
+	lists_compare(kind, (void **)old->list, old->n_##list, (void **)now->list, now->n_##list, changes)
+
+int manifest_world_compare(const struct world *old, const struct world *now, struct feed *changes)
+{
+	int r = LISTS_COMPARE(CHANGE_NAMESPACE, namespaces);
+
+	if (r == 0)
+		r = LISTS_COMPARE(CHANGE_POD, pods);
+	if (r == 0)
+		r = LISTS_COMPARE(CHANGE_NETPOL, netpols);
+	if (r == 0)
+		r = LISTS_COMPARE(CHANGE_SERVICE, services);
+	return r < 0 ? r : LISTS_COMPARE(CHANGE_NODE, nodes);
 }

@@ -10,6 +10,7 @@
 #include "kube/manifest_file.h"
 #include "kube/manifest_watch.h"
 #include "kube/manifest_world.h"
+#include "kube/pollset.h"
 
 #define MANIFEST_FILES_MAX 10000
 /* Editors and `mv` take a file away before they bring its successor. Its
@@ -23,7 +24,10 @@ struct manifests {
 	struct manifest_reader reader;
 	struct manifest_file **files; /* sorted by name */
 	size_t n_files;
-	struct world world; /* arrays are ours, objects belong to the files */
+	struct world world;	      /* arrays are ours, objects belong to the files */
+	struct manifest_file *gone;   /* files, since the last world */
+	struct manifest_file *graves; /* what the last changes have as old */
+	struct feed changes;
 	struct manifest_watch watch;
 };
 
@@ -62,11 +66,10 @@ struct manifests *manifests_free(struct manifests *manifests)
 	for (size_t i = 0; i < manifests->n_files; i++)
 		manifest_file_free(manifests->files[i]);
 	free(manifests->files);
-	free(manifests->world.pods);
-	free(manifests->world.namespaces);
-	free(manifests->world.netpols);
-	free(manifests->world.services);
-	free(manifests->world.nodes);
+	manifest_files_free(manifests->gone);
+	manifest_files_free(manifests->graves);
+	manifest_world_free(&manifests->world);
+	free(manifests->changes.v);
 	free(manifests->folder);
 	free(manifests->default_namespace);
 	free(manifests);
@@ -207,11 +210,55 @@ static int gone_drop(struct manifests *manifests)
 				manifest_watch_again_in(&manifests->watch, LINGER_MS + 1);
 			continue;
 		}
-		manifest_file_free(file);
+		file->next = manifests->gone;
+		manifests->gone = file;
 		changed = 1;
 	}
 	manifests->n_files = kept;
 	return changed;
+}
+
+static void graves_collect(struct manifests *manifests, struct manifest_file **list)
+{
+	while (*list) {
+		struct manifest_file *grave = *list;
+
+		*list = grave->next;
+		grave->next = manifests->graves;
+		manifests->graves = grave;
+	}
+}
+
+/* Nobody points any more at what the changes before had as old. */
+static void graves_turn(struct manifests *manifests)
+{
+	manifest_files_free(manifests->graves);
+	manifests->graves = NULL;
+	graves_collect(manifests, &manifests->gone);
+	for (size_t i = 0; i < manifests->n_files; i++)
+		graves_collect(manifests, &manifests->files[i]->graves);
+}
+
+/* On failure everything that the world points at stays where it is. */
+static int world_renew(struct manifests *manifests, struct err *err)
+{
+	struct world now = { 0 };
+	struct feed changes = { .heard_us = manifests->changes.heard_us };
+	int r = manifest_world_build(manifests->files, manifests->n_files, &manifests->reader, &now, err);
+
+	if (r == 0 && manifest_world_compare(&manifests->world, &now, &changes) < 0)
+		r = err_set(err, ENOMEM, "manifests");
+	if (r < 0) {
+		manifest_world_free(&now);
+		free(changes.v);
+		return r;
+	}
+	manifest_world_free(&manifests->world);
+	free(manifests->changes.v);
+	manifests->world = now;
+	manifests->changes = changes;
+	graves_turn(manifests);
+	return changes.n > 0;
 }
 
 int manifests_read(struct manifests *manifests, struct err *err)
@@ -231,10 +278,13 @@ int manifests_read(struct manifests *manifests, struct err *err)
 	changed = folder_read(manifests, dir, err);
 	if (changed >= 0)
 		changed |= gone_drop(manifests);
-	/* Even after a failure half way: the old world may point at objects that went. */
-	r = manifest_world_build(manifests->files, manifests->n_files, &manifests->reader, &manifests->world,
-				 err);
-	return changed < 0 ? changed : r < 0 ? r : changed;
+	return changed < 0 ? changed : world_renew(manifests, err);
+}
+
+const struct change *manifests_changes(const struct manifests *manifests, size_t *ret_n)
+{
+	*ret_n = manifests->changes.n;
+	return manifests->changes.v;
 }
 
 int manifests_fd(struct manifests *manifests, struct err *err)
@@ -256,6 +306,7 @@ int manifests_fd(struct manifests *manifests, struct err *err)
 
 void manifests_drain(struct manifests *manifests)
 {
+	manifests->changes.heard_us = pollset_now_us();
 	manifest_watch_drain(&manifests->watch);
 }
 

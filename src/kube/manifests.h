@@ -36,9 +36,8 @@ int manifests_new(const char *folder, const char *default_namespace, manifests_r
 struct manifests *manifests_free(struct manifests *manifests);
 
 /* Reads what changed since the last call (all of it the first time). 1: the
- * objects changed, 0: they did not, negative: the folder itself cannot be read
- * (the world stays) or -ENOMEM (the world may be empty: keep what was compiled).
- * A broken file is a report, not an error. */
+ * objects changed, 0: they did not, negative: the folder itself cannot be read or
+ * -ENOMEM, and the world stays. A broken file is a report, not an error. */
 int manifests_read(struct manifests *manifests, struct err *err);
 
 /* A descriptor that is readable when manifests_read() should be called again,
@@ -50,8 +49,11 @@ void manifests_drain(struct manifests *manifests);
 /* Broken files now: 0 is healthy. */
 size_t manifests_broken(const struct manifests *manifests);
 
-/* The objects as of the last read. Pointers stay valid until the next
- * manifests_read(); the posture is left alone. Pods include one per workload
+/* What led from the world before the last manifests_read() that succeeded to the one
+ * after it, in order. Old bodies are readable until the next that succeeds. */
+const struct change *manifests_changes(const struct manifests *manifests, size_t *ret_n);
+
+/* The objects as of the last read. The posture is left alone. Pods include one per workload
  * template (struct pod.workload set, no address). An object that two files
  * define is reported; the later file name wins. */
 const struct world *manifests_world(const struct manifests *manifests);

@@ -59,6 +59,12 @@ static int netpol_decode(const cJSON *json, void **ret, struct err *err)
 	return 1;
 }
 
+/* A list must not tell ten thousand policies anew of which one changed. */
+static bool policy_equal(const void *x, const void *y)
+{
+	return netpol_equal(x, y);
+}
+
 static bool node_equal(const void *x, const void *y)
 {
 	const struct node *a = x, *b = y;
@@ -109,6 +115,7 @@ const struct object_kind object_kind_pod = {
 	.list_kind = "PodList",
 	.api_version = "v1",
 	.path = "/api/v1/pods",
+	.change = CHANGE_POD,
 	.is_namespaced = true,
 	.decode = pod_decode,
 	.equal = pod_equal,
@@ -121,6 +128,7 @@ const struct object_kind object_kind_namespace = {
 	.list_kind = "NamespaceList",
 	.api_version = "v1",
 	.path = "/api/v1/namespaces",
+	.change = CHANGE_NAMESPACE,
 	.decode = namespace_decode,
 	.equal = namespace_equal,
 	.free = namespace_drop,
@@ -132,8 +140,10 @@ const struct object_kind object_kind_netpol = {
 	.list_kind = "NetworkPolicyList",
 	.api_version = "networking.k8s.io/v1",
 	.path = "/apis/networking.k8s.io/v1/networkpolicies",
+	.change = CHANGE_NETPOL,
 	.is_namespaced = true,
 	.decode = netpol_decode,
+	.equal = policy_equal,
 	.free = netpol_drop,
 };
 
@@ -143,6 +153,7 @@ const struct object_kind object_kind_node = {
 	.list_kind = "NodeList",
 	.api_version = "v1",
 	.path = "/api/v1/nodes",
+	.change = CHANGE_NODE,
 	.decode = node_decode,
 	.equal = node_equal,
 	.free = node_drop,

@@ -20,16 +20,6 @@ struct object *object_free(struct object *object)
 	return NULL;
 }
 
-void objects_free_dead(struct object **dead)
-{
-	while (*dead) {
-		struct object *object = *dead;
-
-		*dead = object->next;
-		object_free(object);
-	}
-}
-
 /* FNV-1a from a start that nobody outside knows: names are the tenants' choice. */
 static uint64_t key_hash(const char *key)
 {
@@ -83,16 +73,8 @@ static int objects_grow(struct objects *objects)
 	return 0;
 }
 
-/* Others point at bodies only. */
-static void object_die(struct object *object, struct object **dead)
-{
-	if (!object->body)
-		return (void)object_free(object);
-	object->next = *dead;
-	*dead = object;
-}
-
-void objects_remove(struct objects *objects, struct object *object, struct object **dead)
+/* Takes an object out of the set, which keeps its order of no meaning. */
+static void object_unlink(struct objects *objects, struct object *object)
 {
 	struct object **at = bucket_of(objects, object);
 
@@ -102,19 +84,40 @@ void objects_remove(struct objects *objects, struct object *object, struct objec
 	objects->n_unreadable -= !object->body;
 	objects->v[object->at] = objects->v[--objects->n];
 	objects->v[object->at]->at = object->at;
-	object_die(object, dead);
 }
 
-int objects_put(struct objects *objects, struct object *object, struct object **dead)
+static int reserve(struct feed *feed, size_t more)
+{
+	return feed ? feed_reserve(feed, more) : 0;
+}
+
+/* The old object's body goes to the feed, the rest of it is freed. */
+static void tell(struct feed *feed, const struct object_kind *kind, struct object *old, const void *now)
+{
+	if (feed)
+		feed_add(feed, kind->change, old ? TAKE(old->body) : NULL, now);
+	object_free(old);
+}
+
+int objects_remove(struct objects *objects, struct object *object, struct feed *feed)
+{
+	if (reserve(feed, 1) < 0)
+		return -ENOMEM;
+	object_unlink(objects, object);
+	tell(feed, object->kind, object, NULL);
+	return 0;
+}
+
+int objects_put(struct objects *objects, struct object *object, struct feed *feed)
 {
 	struct object *old = objects_find(objects, object->key), **bucket;
 
-	if (objects->n == objects->cap && objects_grow(objects) < 0) {
+	if (reserve(feed, 1) < 0 || (objects->n == objects->cap && objects_grow(objects) < 0)) {
 		object_free(object);
 		return -ENOMEM;
 	}
 	if (old)
-		objects_remove(objects, old, dead);
+		object_unlink(objects, old);
 	object->hash = key_hash(object->key);
 	object->at = objects->n;
 	bucket = bucket_of(objects, object);
@@ -122,16 +125,31 @@ int objects_put(struct objects *objects, struct object *object, struct object **
 	*bucket = object;
 	objects->v[objects->n++] = object;
 	objects->n_unreadable += !object->body;
+	tell(feed, object->kind, old, object->body);
 	return 0;
 }
 
-void objects_clear(struct objects *objects, struct object **dead)
+int objects_tell(const struct objects *objects, struct feed *feed)
 {
+	if (feed_reserve(feed, objects->n) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < objects->n; i++)
-		object_die(objects->v[i], dead);
+		feed_add(feed, objects->v[i]->kind->change, NULL, objects->v[i]->body);
+	return 0;
+}
+
+static void objects_free_arrays(struct objects *objects)
+{
 	free(objects->v);
 	free(objects->buckets);
 	*objects = (struct objects){ 0 };
+}
+
+void objects_clear(struct objects *objects)
+{
+	for (size_t i = 0; i < objects->n; i++)
+		object_free(objects->v[i]);
+	objects_free_arrays(objects);
 }
 
 bool object_same(const struct object *old, const struct object *object)
@@ -151,21 +169,30 @@ static void body_keep(struct object *old, struct object *object)
 	object->body = TAKE(old->body);
 }
 
-bool objects_commit(struct objects *live, struct objects *shadow, struct object **dead)
+int objects_commit(struct objects *live, struct objects *shadow, struct feed *feed)
 {
-	bool changed = live->n != shadow->n;
+	int changed = live->n != shadow->n;
 
+	if (reserve(feed, live->n + shadow->n) < 0)
+		return -ENOMEM;
 	shadow->n_unreadable = 0;
 	for (size_t i = 0; i < shadow->n; i++) {
 		struct object *object = shadow->v[i], *old = objects_find(live, object->key);
 
-		if (object_same(old, object))
+		if (object_same(old, object)) {
 			body_keep(old, object);
-		else
-			changed = true;
+		} else {
+			changed = 1;
+			if (old)
+				object_unlink(live, old);
+			tell(feed, object->kind, old, object->body);
+		}
 		shadow->n_unreadable += !object->body;
 	}
-	objects_clear(live, dead);
+	/* What said the same has no body left; what has one is in no shadow. */
+	for (size_t i = 0; i < live->n; i++)
+		tell(feed, live->v[i]->kind, live->v[i], NULL);
+	objects_free_arrays(live);
 	*live = *shadow;
 	*shadow = (struct objects){ 0 };
 	return changed;

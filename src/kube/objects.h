@@ -3,8 +3,8 @@
  * The objects of one kind as a watch knows them, by "namespace/name", each with
  * the uid that tells a successor of the same name from the object itself.
  *
- * What is replaced or removed is not freed but linked into a list of the dead:
- * whoever compiled the objects still points at them until it has read anew.
+ * What is replaced or removed goes into a feed and is not freed before its reader
+ * has seen it: whoever compiled the objects still points at them.
  */
 #ifndef KUBE_OBJECTS_H
 #define KUBE_OBJECTS_H
@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "kube/feed.h"
 
 struct object_kind {
 	const char *name;	 /* "networkpolicies" */
@@ -22,6 +23,7 @@ struct object_kind {
 	const char *list_kind;	 /* "NetworkPolicyList" */
 	const char *api_version; /* "networking.k8s.io/v1" */
 	const char *path;	 /* of the collection in the API */
+	enum change_kind change; /* as which its changes are told */
 	bool is_namespaced;
 	/* 1: decoded, with a remark in err. -EINVAL: cannot be used. */
 	int (*decode)(const cJSON *json, void **ret_body, struct err *err);
@@ -35,7 +37,7 @@ struct object {
 	const struct object_kind *kind;
 	void *body; /* the decoded object; null: it cannot be used as it is */
 	const char *uid;
-	struct object *next; /* in its bucket, or among the dead */
+	struct object *next; /* in its bucket */
 	uint64_t hash;
 	size_t at;
 	char key[];
@@ -58,19 +60,23 @@ struct objects {
 int object_read(const struct object_kind *kind, const cJSON *json, bool must_say_kind,
 		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err);
 struct object *object_free(struct object *object);
-void objects_free_dead(struct object **dead);
 
 struct object *objects_find(const struct objects *objects, const char *key);
-/* Takes `object` over (frees it on -ENOMEM). One of the same key dies. */
-int objects_put(struct objects *objects, struct object *object, struct object **dead);
-void objects_remove(struct objects *objects, struct object *object, struct object **dead);
+/* Each of these tells `feed` what changed; null: nobody has seen these objects, and
+ * what goes is freed at once. On -ENOMEM nothing has changed.
+ * objects_put() takes `object` over (frees it on -ENOMEM), in place of one of its key. */
+int objects_put(struct objects *objects, struct object *object, struct feed *feed);
+int objects_remove(struct objects *objects, struct object *object, struct feed *feed);
 /* Does `object` say the same as `old` (may be null)? One that cannot be used says
  * nothing, so what it was stays. */
 bool object_same(const struct object *old, const struct object *object);
-/* All of `live` dies and `shadow` takes its place and is empty then. What
- * says the same keeps the body it had. Did anything change? */
-bool objects_commit(struct objects *live, struct objects *shadow, struct object **dead);
-void objects_clear(struct objects *objects, struct object **dead);
+/* `shadow` takes the place of `live` and is empty then. What says the same keeps the
+ * body it had. 1: something changed, 0: nothing did. */
+int objects_commit(struct objects *live, struct objects *shadow, struct feed *feed);
+/* Tells every object as new: to a reader that begins. 0 or -ENOMEM. */
+int objects_tell(const struct objects *objects, struct feed *feed);
+/* Frees them all; nobody is told. */
+void objects_clear(struct objects *objects);
 
 /* \u0000 in a string becomes \ufffd: one annotation must not make the whole list
  * unreadable. */

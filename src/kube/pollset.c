@@ -10,12 +10,17 @@
 
 #define TURN_EVENTS 32
 
-int64_t pollset_now_ms(void)
+int64_t pollset_now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+int64_t pollset_now_ms(void)
+{
+	return pollset_now_us() / 1000;
 }
 
 int pollset_open(struct pollset *set, struct err *err)

@@ -44,5 +44,6 @@ void pollset_timer_stop(struct pollset *set, struct pollset_timer *timer);
 void pollset_turn(struct pollset *set);
 
 int64_t pollset_now_ms(void);
+int64_t pollset_now_us(void);
 
 #endif

@@ -114,19 +114,10 @@ static void call_reset(struct watch *watch)
 	watch->verdict = (struct watch_verdict){ 0 };
 }
 
-/* Nobody points into a shadow. */
-static void shadow_drop(struct watch *watch)
-{
-	struct object *dropped = NULL;
-
-	objects_clear(&watch->shadow, &dropped);
-	objects_free_dead(&dropped);
-}
-
 static void wait_then(struct watch *watch, enum watch_next next, int64_t ms)
 {
 	call_reset(watch);
-	shadow_drop(watch);
+	objects_clear(&watch->shadow);
 	free(watch->token);
 	watch->token = NULL;
 	if (next == WATCH_NEXT_LIST)
@@ -221,11 +212,15 @@ static void on_settled(void *data)
 int watch_commit(struct watch *watch, const char *version)
 {
 	bool first = !watch->synced;
+	int changed;
 
 	if (watch->shadow.n == 0 && watch->live.n > 0 && !watch->confirming) {
 		watch->confirming = true;
 		return 1;
 	}
+	changed = objects_commit(&watch->live, &watch->shadow, watch->env->feed);
+	if (changed < 0)
+		return changed;
 	watch->counts.refused = 0;
 	snprintf(watch->version, sizeof(watch->version), "%s", version);
 	watch->state = WATCH_WATCHING;
@@ -234,7 +229,7 @@ int watch_commit(struct watch *watch, const char *version)
 	watch->expired = 0;
 	watch->listed_ms = pollset_now_ms();
 	pollset_timer_stop(watch->env->set, &watch->timer);
-	if (objects_commit(&watch->live, &watch->shadow, &watch->dead) || first)
+	if (changed || first)
 		watch->env->changed(watch->env->data);
 	if (first)
 		watch_report(watch, false, "synced, %zu objects", watch->live.n);
@@ -260,11 +255,11 @@ static void page_done(struct watch *watch)
 	free(watch->token);
 	watch->token = TAKE(page.continue_token);
 	if (watch->token)
-		page_begin(watch);
-	else if (watch_commit(watch, watch->list_version) == 0)
-		wait_then(watch, WATCH_NEXT_WATCH, 0);
-	else
-		wait_then(watch, WATCH_NEXT_LIST, 0);
+		return page_begin(watch);
+	r = watch_commit(watch, watch->list_version);
+	if (r < 0)
+		return trouble(watch, WATCH_NEXT_LIST, -1, "list: out of memory");
+	wait_then(watch, r == 0 ? WATCH_NEXT_WATCH : WATCH_NEXT_LIST, 0);
 }
 
 /* --- the end of a call --- */
@@ -558,9 +553,8 @@ void watch_done(struct watch *watch)
 		api_call_cancel(TAKE(watch->call));
 	call_reset(watch);
 	pollset_timer_stop(watch->env->set, &watch->timer);
-	objects_clear(&watch->shadow, &watch->dead);
-	objects_clear(&watch->live, &watch->dead);
-	objects_free_dead(&watch->dead);
+	objects_clear(&watch->shadow);
+	objects_clear(&watch->live);
 	free(watch->token);
 	watch->token = NULL;
 }

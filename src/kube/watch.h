@@ -47,6 +47,7 @@ struct watch_env {
 	struct api_http *http;
 	struct pollset *set;
 	struct breaker breaker;
+	struct feed *feed; /* what changed in the live objects of them all */
 	struct watch_timing timing;
 	void (*renew_credentials)(void *data);
 	void (*report)(bool is_error, const char *message, void *data);
@@ -73,7 +74,6 @@ struct watch {
 	struct watch_env *env;
 	size_t max; /* objects; more are refused */
 	struct objects live, shadow;
-	struct object *dead; /* no longer live; the owner frees them */
 	bool synced;
 	enum watch_state state;
 	char version[OBJECT_VERSION_MAX]; /* empty: list */
@@ -119,7 +119,7 @@ const char *watch_state_name(enum watch_state state);
 int watch_judge(struct watch *watch, enum watch_next next, bool is_trouble, int64_t wait_ms, const char *fmt,
 		...) __attribute__((format(printf, 5, 6)));
 /* A shadow is whole: it becomes the live objects, unless it is suddenly empty. 1:
- * it must be confirmed first. */
+ * it must be confirmed first. -ENOMEM: the live objects stay. */
 int watch_commit(struct watch *watch, const char *version);
 void watch_is_well(struct watch *watch);
 /* wait_ms negative: nothing is waited for. */

@@ -15,6 +15,12 @@ static struct objects *target_of(struct watch *watch)
 	return watch->state == WATCH_WATCHING ? &watch->live : &watch->shadow;
 }
 
+/* Nobody has seen a shadow's objects yet. */
+static struct feed *feed_of(const struct watch *watch, const struct objects *target)
+{
+	return target == &watch->live ? watch->env->feed : NULL;
+}
+
 static int out_of_memory(struct watch *watch)
 {
 	return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "out of memory");
@@ -45,7 +51,7 @@ static int put(struct watch *watch, struct object *object)
 		object_free(object);
 		return 0;
 	}
-	if (objects_put(target, object, &watch->dead) < 0)
+	if (objects_put(target, object, feed_of(watch, target)) < 0)
 		return out_of_memory(watch);
 	if (target == &watch->live)
 		watch->env->changed(watch->env->data);
@@ -64,16 +70,18 @@ static int check_successor(struct watch *watch, const struct object *object)
 			   object->key);
 }
 
-static void remove_by_uid(struct watch *watch, const struct object *object)
+static int remove_by_uid(struct watch *watch, const struct object *object)
 {
 	struct objects *target = target_of(watch);
 	struct object *old = objects_find(target, object->key);
 
 	if (!old || strcmp(old->uid, object->uid) != 0)
-		return; /* speaks of another object of that name */
-	objects_remove(target, old, &watch->dead);
+		return 0; /* speaks of another object of that name */
+	if (objects_remove(target, old, feed_of(watch, target)) < 0)
+		return out_of_memory(watch);
 	if (target == &watch->live)
 		watch->env->changed(watch->env->data);
+	return 0;
 }
 
 static void advance(struct watch *watch, const char *version)
@@ -100,10 +108,11 @@ static int on_object(struct watch *watch, const char *type, const cJSON *json)
 		return r;
 	}
 	if (strcmp(type, "DELETED") == 0) {
-		remove_by_uid(watch, object);
+		r = remove_by_uid(watch, object);
 		object_free(object);
-		advance(watch, version);
-		return 0;
+		if (r == 0)
+			advance(watch, version);
+		return r;
 	}
 	if (r > 0)
 		watch_report(watch, true, "%s: %s", object->key, err.msg);
@@ -116,6 +125,15 @@ static int on_object(struct watch *watch, const char *type, const cJSON *json)
 	if (r == 0)
 		advance(watch, version);
 	return r;
+}
+
+static int initial_end(struct watch *watch, const char *version)
+{
+	int r = watch_commit(watch, version);
+
+	if (r < 0)
+		return out_of_memory(watch);
+	return r ? watch_judge(watch, WATCH_NEXT_LIST, false, 0, "suddenly empty") : 0;
 }
 
 static int on_bookmark(struct watch *watch, const cJSON *json)
@@ -133,9 +151,7 @@ static int on_bookmark(struct watch *watch, const cJSON *json)
 	if (watch->state == WATCH_WATCHING)
 		advance(watch, version->valuestring);
 	else if (cJSON_IsString(end) && strcmp(end->valuestring, "true") == 0)
-		return watch_commit(watch, version->valuestring)
-			       ? watch_judge(watch, WATCH_NEXT_LIST, false, 0, "suddenly empty")
-			       : 0;
+		return initial_end(watch, version->valuestring);
 	return 0;
 }
 

@@ -11,13 +11,17 @@ static void strings_free(char **strings, size_t n)
 	free(strings);
 }
 
+void peer_done(struct peer *peer)
+{
+	selector_done(&peer->pods);
+	selector_done(&peer->namespaces);
+	free(peer->excepts);
+}
+
 static void rule_done(struct rule *rule)
 {
-	for (size_t i = 0; i < rule->n_peers; i++) {
-		selector_done(&rule->peers[i].pods);
-		selector_done(&rule->peers[i].namespaces);
-		free(rule->peers[i].excepts);
-	}
+	for (size_t i = 0; i < rule->n_peers; i++)
+		peer_done(&rule->peers[i]);
 	for (size_t i = 0; i < rule->n_ports; i++)
 		free(rule->ports[i].name);
 	free(rule->peers);

@@ -215,6 +215,11 @@ bool selector_matches(const struct selector *selector, const struct labels *labe
 bool netpol_selects(const struct netpol *netpol, const struct pod *pod);
 
 struct netpol *netpol_free(struct netpol *netpol);
+struct netpol *netpol_copy(const struct netpol *from); /* null: out of memory */
+bool netpol_equal(const struct netpol *a, const struct netpol *b);
+/* False: out of memory; peer_done() in any case. */
+bool peer_copy(struct peer *to, const struct peer *from);
+void peer_done(struct peer *peer);
 struct pod *pod_free(struct pod *pod);
 struct namespace *namespace_free(struct namespace *ns);
 struct service *service_free(struct service *service);

@@ -72,18 +72,29 @@ void kubeclient_free(struct kubeclient *client)
 	api_config_done(&client->config);
 	apiserver_free(client->server);
 	text_done(&client->reports);
+	mirror_done(&client->mirror);
 	free(client);
 }
 
 void kubeclient_turn(struct kubeclient *client)
 {
 	struct pollfd poll_fd = { .fd = cluster_fd(client->cluster), .events = POLLIN };
+	const struct change *changes;
 	struct err err = { 0 };
+	size_t n;
+	int r;
 
 	poll(&poll_fd, 1, 5);
 	cluster_drain(client->cluster);
-	if (!client->hold && cluster_read(client->cluster, &err) < 0)
+	if (client->hold)
+		return;
+	r = cluster_read(client->cluster, &err);
+	if (r < 0)
 		abort();
+	changes = cluster_changes(client->cluster, &n);
+	if (r > 0)
+		mirror_apply(&client->mirror, changes, n);
+	mirror_check(&client->mirror, cluster_world(client->cluster));
 }
 
 bool kubeclient_said(const struct kubeclient *client, const char *words)

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "kube/cluster.h"
 #include "lib/apiserver.h"
+#include "lib/mirror.h"
 
 struct kubeclient {
 	struct apiserver *server;
@@ -14,7 +15,8 @@ struct kubeclient {
 	struct cluster *cluster; /* null until kubeclient_start() */
 	struct text reports;	 /* one line each */
 	unsigned int errors, changes;
-	bool hold; /* kubeclient_turn() does not read the world */
+	struct mirror mirror; /* knows only what changed, and must know the world by it */
+	bool hold;	      /* kubeclient_turn() does not read the world */
 };
 
 /* A plain HTTP server and a client that is not started yet. */

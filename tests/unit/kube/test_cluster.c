@@ -14,7 +14,7 @@
 	"\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"phase\":\"Running\",\"podIP\":\"" ip "\"}"
 
 #define NODE_WITH_RANGE(range)                                                                               \
-	"\"spec\":{\"podCIDRs\":[\"" range                                                                      \
+	"\"spec\":{\"podCIDRs\":[\"" range                                                                   \
 	"\"]},\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"192.0.2.1\"}]}"
 
 static int setup(void **state)
@@ -90,6 +90,51 @@ static void changes_arrive_as_they_happen(void **state)
 		      "\"status\":{\"phase\":\"Terminating\"}");
 	UNTIL(client, cluster_world(client->cluster)->namespaces[0]->terminating);
 	assert_int_equal(kubeclient_status(client, "pods").counts.lists, 2);
+}
+
+static void last_change_is(const struct kubeclient *client, enum change_kind kind, const char *old_uid,
+			   const char *uid)
+{
+	size_t n;
+	const struct change *changes = cluster_changes(client->cluster, &n), *last = &changes[n - 1];
+	const struct pod *old = last->old, *now = last->now;
+
+	assert_int_equal(n, 1);
+	assert_int_equal(last->kind, kind);
+	assert_true(last->heard_us > 0 && last->heard_us <= pollset_now_us());
+	assert_int_equal(!!old, !!old_uid);
+	assert_int_equal(!!now, !!uid);
+	if (old)
+		assert_string_equal(old->uid, old_uid);
+	if (now)
+		assert_string_equal(now->uid, uid);
+}
+
+static void readers_are_told_what_was_and_what_is(void **state)
+{
+	struct kubeclient *client = *state;
+	size_t n;
+
+	start_synced(client);
+	cluster_changes(client->cluster, &n);
+	assert_int_equal(n, 4); /* everything, as new */
+	apiserver_put(client->server, "pods", "shop", "db", "p-2", NULL, POD_WITH_IP("10.0.0.2"));
+	UNTIL(client, client->mirror.n_told == 5);
+	last_change_is(client, CHANGE_POD, NULL, "p-2");
+	apiserver_put(client->server, "pods", "shop", "db", "p-2", "\"app\":\"db\"", POD_WITH_IP("10.0.0.2"));
+	UNTIL(client, client->mirror.n_told == 6);
+	last_change_is(client, CHANGE_POD, "p-2", "p-2");
+	apiserver_delete(client->server, "pods", "shop", "db");
+	UNTIL(client, client->mirror.n_told == 7);
+	last_change_is(client, CHANGE_POD, "p-2", NULL);
+	/* a list tells the differences only */
+	apiserver_lose(client->server, true);
+	apiserver_put(client->server, "pods", "shop", "job", "p-3", NULL, POD_WITH_IP("10.0.0.3"));
+	apiserver_lose(client->server, false);
+	apiserver_compact(client->server);
+	apiserver_end_watches(client->server, true);
+	UNTIL(client, client->mirror.n_told == 8);
+	last_change_is(client, CHANGE_POD, NULL, "p-3");
 }
 
 static void nodes_arrive_as_they_change(void **state)
@@ -234,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_world_is_what_the_server_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_arrive_as_they_happen, setup, teardown),
+		cmocka_unit_test_setup_teardown(readers_are_told_what_was_and_what_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(nodes_arrive_as_they_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_served_before_every_kind_is_known, setup,
 						teardown),

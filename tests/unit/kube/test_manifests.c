@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "kube/manifests.h"
+#include "lib/mirror.h"
 
 /* A folder of its own for each test, and what was reported about it. */
 struct folder {
@@ -22,6 +23,7 @@ struct folder {
 	struct manifests *manifests;
 	struct text reports;
 	unsigned int errors, broken;
+	struct mirror mirror;
 };
 
 static void note(enum manifest_news news, const char *message, void *data)
@@ -71,6 +73,7 @@ static int teardown(void **state)
 
 	manifests_free(folder->manifests);
 	text_done(&folder->reports);
+	mirror_done(&folder->mirror);
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
 	free(folder);
 	return system(command);
@@ -80,9 +83,15 @@ static int read_now(struct folder *folder)
 {
 	struct err err = { 0 };
 	int r = manifests_read(folder->manifests, &err);
+	const struct change *changes;
+	size_t n;
 
 	if (r < 0)
 		fail_msg("%s", err.msg);
+	changes = manifests_changes(folder->manifests, &n);
+	mirror_apply(&folder->mirror, changes, n);
+	mirror_check(&folder->mirror, manifests_world(folder->manifests));
+	assert_int_equal(r, n > 0);
 	return r;
 }
 
@@ -303,8 +312,9 @@ static void nodes_are_read_and_a_broken_one_holds_nothing_back(void **state)
 	struct folder *folder = *state;
 
 	put(folder, "a.yaml",
-	    "kind: Node\nmetadata: {name: n1}\nspec: {podCIDRs: [10.0.1.0/24]}\n---\n" POLICY("p") "---\n"
-	    "kind: Node\nmetadata: {name: n2}\nspec:\n  podCIDRs: [anything]\n");
+	    "kind: Node\nmetadata: {name: n1}\nspec: {podCIDRs: [10.0.1.0/24]}\n---\n" POLICY(
+		    "p") "---\n"
+			 "kind: Node\nmetadata: {name: n2}\nspec:\n  podCIDRs: [anything]\n");
 	put(folder, "b.yaml", "kind: Node\nmetadata: {name: n1}\nspec: {podCIDR: 10.0.2.0/24}\n");
 	assert_int_equal(read_now(folder), 1);
 	reported(folder, "Node n2: spec.podCIDRs[0]: must be ADDRESS/LENGTH");

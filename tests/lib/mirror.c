@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/mirror.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policy/pool.h"
+
+#define CHECK(condition)                                                                                     \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "mirror: %s does not hold\n", #condition);                           \
+			abort();                                                                             \
+		}                                                                                            \
+	} while (0)
+
+static size_t place_of(const struct mirror *mirror, const void *body)
+{
+	size_t i = 0;
+
+	while (i < mirror->n && mirror->v[i] != body)
+		i++;
+	return i;
+}
+
+void mirror_apply(struct mirror *mirror, const struct change *changes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t at = place_of(mirror, changes[i].old);
+
+		CHECK(changes[i].kind < CHANGE_KINDS && (changes[i].old || changes[i].now));
+		CHECK(!changes[i].old || at < mirror->n);
+		CHECK(!changes[i].now || place_of(mirror, changes[i].now) == mirror->n);
+		if (changes[i].old)
+			mirror->v[at] = mirror->v[--mirror->n];
+		CHECK(array_reserve(&mirror->v, &mirror->cap, mirror->n, sizeof(*mirror->v)));
+		if (changes[i].now)
+			mirror->v[mirror->n++] = changes[i].now;
+	}
+	mirror->n_told += n;
+}
+
+static size_t known(const struct mirror *mirror, const void *list, size_t n)
+{
+	void *const *bodies = list;
+
+	for (size_t i = 0; i < n; i++)
+		CHECK(place_of(mirror, bodies[i]) < mirror->n);
+	return n;
+}
+
+void mirror_check(const struct mirror *mirror, const struct world *world)
+{
+	size_t n = known(mirror, world->pods, world->n_pods) +
+		   known(mirror, world->namespaces, world->n_namespaces) +
+		   known(mirror, world->netpols, world->n_netpols) +
+		   known(mirror, world->services, world->n_services) +
+		   known(mirror, world->nodes, world->n_nodes);
+
+	CHECK(n == mirror->n);
+}
+
+void mirror_done(struct mirror *mirror)
+{
+	free(mirror->v);
+}
