@@ -15,6 +15,8 @@ PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-de
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
 	curl iputils-ping jq procps strace
 
+CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack \
+	$(if $(shell command -v kubectl),,kubernetes-client)
 IMAGE_PACKAGES := containernetworking-plugins dpkg-dev
 
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
@@ -144,10 +146,21 @@ $(O)/packet_bench: $(O)/tests/bench/packet_bench.o $(O)/libtest.a $(call libs,da
 $(O)/tests/bench/packet_bench.o: CPPFLAGS += -I.
 
 # --- the commands
+CLUSTER_TESTS := tests/cluster/apiserver.sh
+
+# Programs of Kubernetes: their folder, built into a cache outside the tree if need be.
+$(O)/.cluster-deps: tests/cluster/kubernetes.sh | $(O)/.test-deps
+	@sh tests/lib/packages.sh $(CLUSTER_PACKAGES)
+	@tests/cluster/kubernetes.sh >$(O)/.kubernetes
+	@touch $@
+
+test-cluster: all $(TOOLS) | $(O)/.cluster-deps ## against a real API server, and in a whole real cluster
+	@BUILD=$(O) tests/run.sh $(CLUSTER_TESTS)
+
 NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(wildcard tests/netns/*.sh))
 
-test: all units bpf-tests $(TOOLS) | test-deps ## everything, as root: units, cases three ways, real pods
-	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS)
+test: all units bpf-tests $(TOOLS) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
+	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS) $(CLUSTER_TESTS)
 
 check: units | test-deps ## what needs no root
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS)
@@ -220,6 +233,6 @@ compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests bench deps test-deps test check asan demo image image-root shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests bench deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -33,6 +33,7 @@ static const char usage[] =
 	"  --check-config       read the settings, say what is wrong, do nothing else\n"
 	"  --install DIR        put the plugins into the runtime's folder, mount the bpffs, end\n"
 	"  --uninstall DIR      remove all of Bulkhead from this node, the plugin in DIR too, end\n"
+	"  --idle               do nothing until SIGTERM\n"
 	"  --plugins DIR        where --install finds them (" PLUGINS_FROM ")\n"
 	"  --version, --help\n";
 
@@ -45,6 +46,7 @@ enum {
 	OPT_INSTALL,
 	OPT_UNINSTALL,
 	OPT_PLUGINS,
+	OPT_IDLE,
 	OPT_SETTING
 };
 
@@ -60,6 +62,7 @@ static const struct option options[] = {
 	{ "in-cluster", no_argument, NULL, OPT_IN_CLUSTER },
 	{ "install", required_argument, NULL, OPT_INSTALL },
 	{ "uninstall", required_argument, NULL, OPT_UNINSTALL },
+	{ "idle", no_argument, NULL, OPT_IDLE },
 	{ "plugins", required_argument, NULL, OPT_PLUGINS },
 	{ "manifests", required_argument, NULL, OPT_SETTING + 0 },
 	{ "run-dir", required_argument, NULL, OPT_SETTING + 1 },
@@ -81,6 +84,7 @@ struct request {
 	bool done;			 /* --help, --version */
 	const char *install, *uninstall; /* the runtime's plugin folder */
 	const char *plugins;
+	bool idle;
 };
 
 /* The first pass finds the file, the second puts the flags over it. */
@@ -100,6 +104,8 @@ static int read_flags(int argc, char **argv, struct config *config, struct reque
 			request->install = optarg;
 		else if (opt == OPT_UNINSTALL)
 			request->uninstall = optarg;
+		else if (opt == OPT_IDLE)
+			request->idle = true;
 		else if (opt == OPT_PLUGINS)
 			request->plugins = optarg;
 		else if (opt == OPT_HELP || opt == OPT_VERSION)
@@ -163,13 +169,27 @@ static int serve(const struct config *config, struct err *err)
 	return r;
 }
 
+/* A DaemonSet's pods must not end: what one does whose work is done. */
+static int idle(struct err *err)
+{
+	sigset_t set;
+	int got;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigwait(&set, &got) != 0)
+		return err_set(err, errno, "wait for a signal: %s", strerror(errno));
+	return 0;
+}
+
 static int run(const struct config *config, const struct request *request, struct err *err)
 {
 	if (request->install)
 		return node_install(config, request->plugins, request->install, err);
 	if (request->uninstall)
 		return node_uninstall(config, request->uninstall, err);
-	return serve(config, err);
+	return request->idle ? idle(err) : serve(config, err);
 }
 
 int main(int argc, char **argv)
