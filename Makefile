@@ -141,9 +141,12 @@ BASELINES := $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/*.bpf.c))
 $(BASELINES): $(O)/%.bpf.o: %.bpf.c | deps
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
-$(O)/packet_bench: $(O)/tests/bench/packet_bench.o $(O)/libtest.a $(call libs,dataplane base)
+$(O)/packet_bench: $(O)/tests/bench/packet_bench.o $(O)/tests/bench/spread.o $(O)/libtest.a $(call libs,dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/tests/bench/packet_bench.o: CPPFLAGS += -I.
+$(O)/kube_bench: $(patsubst %,$(O)/tests/bench/%.o,kube_bench kube_crowd decode_race spread) $(O)/libtest.a \
+		$(call libs,kube policy dataplane base)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs openssl $(LIBS)) -pthread -lm
 
 # --- the commands
 CLUSTER_TESTS := tests/cluster/apiserver.sh
@@ -178,6 +181,10 @@ shell: all $(TOOLS) | test-deps ## a shell on a private node with the demo's pod
 bench: all $(O)/packet_bench $(BASELINES) $(TOOLS) | test-deps ## what packets cost, alone and between pods (as root)
 	@$(O)/packet_bench $(O)/tests/bench
 	@BUILD=$(O) tests/bench/net.sh
+	@$(MAKE) --no-print-directory O=$(O) bench-kube
+
+bench-kube: all $(O)/kube_bench $(TOOLS) | test-deps ## the daemon in a cluster of 100,000 pods (as root)
+	@BUILD=$(O) tests/bench/kube.sh
 
 sizes: ## files past 600 lines and functions past 60
 	@tests/sizes.sh
@@ -233,6 +240,6 @@ compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests bench deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests bench bench-kube deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

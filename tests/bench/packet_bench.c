@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/spread.h"
 #include "dataplane/pins.h"
 #include "lib/kern.h"
 #include "tests/bench/baseline.h"
@@ -304,26 +305,6 @@ static void bench_open(struct bench *bench, const char *folder)
 	memcpy(&src, bench->pod.v4.b + 12, 4);
 	put(map_of(bench->objects[2], "endpoints"), &src, &slot);
 	rings_open(bench);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-struct spread {
-	double q1, median, q3;
-};
-
-static struct spread spread_of(const double *samples, unsigned int n)
-{
-	double sorted[ROUNDS_MAX];
-
-	memcpy(sorted, samples, n * sizeof(*samples));
-	qsort(sorted, n, sizeof(*sorted), by_value);
-	return (struct spread){ sorted[n / 4], sorted[n / 2], sorted[3 * n / 4] };
 }
 
 /* One figure for every round: [measure][contender], and the empty program's own. */

@@ -354,6 +354,11 @@ void apiserver_delete(struct apiserver *server, const char *kind_name, const cha
 	pthread_mutex_unlock(&server->lock);
 }
 
+void apiserver_crowd(struct apiserver *server, const char *kind, struct apiserver_crowd crowd)
+{
+	LOCKED(server, server->crowd[apiserver_kind_of(kind)] = crowd);
+}
+
 void apiserver_say(struct apiserver *server, const char *kind, const char *line)
 {
 	struct text text = { 0 };
@@ -410,4 +415,9 @@ unsigned int apiserver_watching(struct apiserver *server)
 
 	LOCKED(server, n = server->n_watching);
 	return n;
+}
+
+int64_t apiserver_told_ns(struct apiserver *server)
+{
+	return server->told_ns;
 }

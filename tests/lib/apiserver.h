@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
 
 struct apiserver;
 
@@ -57,6 +60,13 @@ void apiserver_put(struct apiserver *server, const char *kind, const char *names
 void apiserver_delete(struct apiserver *server, const char *kind, const char *namespace, const char *name);
 /* The same, but the watches are not told. */
 void apiserver_lose(struct apiserver *server, bool lose);
+/* `n` further objects of a kind, written whenever they are listed and never held:
+ * `write` appends the i-th at that version. Before anyone lists. */
+struct apiserver_crowd {
+	size_t n;
+	void (*write)(struct text *out, size_t i, long version, bool with_kind);
+};
+void apiserver_crowd(struct apiserver *server, const char *kind, struct apiserver_crowd crowd);
 /* A line of text to the watches of a kind, as it stands. */
 void apiserver_say(struct apiserver *server, const char *kind, const char *line);
 /* The event that was last sent for the kind, once more. */
@@ -70,6 +80,8 @@ void apiserver_compact(struct apiserver *server);
 unsigned int apiserver_count(struct apiserver *server, const char *match);
 /* The target of the last one of them, into `out`; its connection's number, or -1. */
 int apiserver_last(struct apiserver *server, const char *match, char *out, size_t out_size);
+/* Monotonic time at which lines last went to a watch's socket. */
+int64_t apiserver_told_ns(struct apiserver *server);
 /* Watches that are open now. */
 unsigned int apiserver_watching(struct apiserver *server);
 

@@ -9,6 +9,8 @@
 
 #include "lib/apiserver_room.h"
 
+#define SEND_BYTES (256u << 10)
+
 /* One answer. */
 struct out {
 	struct conn *conn;
@@ -145,57 +147,100 @@ static size_t number_of(const char *target, const char *key, size_t fallback)
 	return at ? strtoul(at + strlen(key), NULL, 10) : fallback;
 }
 
+/* Item i of a kind: those that were put, then the crowd. Locked. */
+static void item_text(struct text *text, const struct apiserver *server, int kind, size_t i, bool with_kind)
+{
+	if (i < server->n_items[kind])
+		object_text(text, kind, &server->items[kind][i], with_kind);
+	else
+		server->crowd[kind].write(text, i - server->n_items[kind], server->version, with_kind);
+}
+
+static int text_send(struct out *out, struct text *text)
+{
+	int r = text->len ? out_body(out, text->data, text->len) : 0;
+
+	text->len = 0;
+	return r;
+}
+
+/* Sends what has come together, so that a crowd is never held whole. Locked, but not
+ * while it sends: the others are served meanwhile. */
+static int crowd_send(struct out *out, struct text *text)
+{
+	int r;
+
+	if (text->len < SEND_BYTES)
+		return 0;
+	pthread_mutex_unlock(&out->conn->server->lock);
+	r = text_send(out, text);
+	pthread_mutex_lock(&out->conn->server->lock);
+	return r;
+}
+
+static void list_head(struct text *text, const struct apiserver *server, int kind, size_t last, bool is_whole)
+{
+	text_addf(text,
+		  "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"v%ldx\"",
+		  apiserver_kinds[kind].kind, apiserver_kinds[kind].version, server->version);
+	if (!is_whole)
+		text_addf(text, ",\"continue\":\"at-%zu\"", last);
+	text_addf(text, "},\"items\":[");
+}
+
 static int answer_list(struct out *out, int kind, const char *target)
 {
 	struct apiserver *server = out->conn->server;
 	size_t limit = number_of(target, "limit=", 0), first = number_of(target, "continue=at-", 0);
-	struct text text = { 0 };
-	size_t last;
-	int r;
+	auto_text struct text text = { 0 };
+	size_t last, n;
+	int r = 0;
 
 	pthread_mutex_lock(&server->lock);
-	last = limit && first + limit < server->n_items[kind] ? first + limit : server->n_items[kind];
-	text_addf(&text,
-		  "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"v%ldx\"",
-		  apiserver_kinds[kind].kind, apiserver_kinds[kind].version, server->version);
-	if (last < server->n_items[kind])
-		text_addf(&text, ",\"continue\":\"at-%zu\"", last);
-	text_addf(&text, "},\"items\":[");
-	for (size_t i = first; i < last; i++) {
+	n = server->n_items[kind] + server->crowd[kind].n;
+	last = limit && first + limit < n ? first + limit : n;
+	list_head(&text, server, kind, last, last == n);
+	if (server->crowd[kind].n)
+		r = out_head(out, 200, "application/json", "", -1);
+	for (size_t i = first; r == 0 && i < last; i++) {
 		if (i > first)
 			text_addf(&text, ",");
-		object_text(&text, kind, &server->items[kind][i], false);
+		item_text(&text, server, kind, i, false);
+		if (server->crowd[kind].n)
+			r = crowd_send(out, &text);
 	}
 	text_addf(&text, "]}\n");
 	pthread_mutex_unlock(&server->lock);
-	r = answer_text(out, 200, "application/json", "", text.data, text.len);
-	text_done(&text);
-	return r;
+	if (!server->crowd[kind].n)
+		return answer_text(out, 200, "application/json", "", text.data, text.len);
+	if (r == 0)
+		r = text_send(out, &text);
+	return r == 0 ? conn_write(out->conn, "0\r\n\r\n", 5) : r;
 }
 
 static int send_initial(struct out *out, int kind, long *version)
 {
 	struct apiserver *server = out->conn->server;
-	struct text text = { 0 };
-	char *line;
-	int r;
+	auto_text struct text text = { 0 };
+	int r = 0;
 
 	pthread_mutex_lock(&server->lock);
 	*version = server->version;
-	for (size_t i = 0; i < server->n_items[kind]; i++) {
-		line = apiserver_event_text("ADDED", kind, &server->items[kind][i]);
-		text_add(&text, line, strlen(line));
-		free(line);
+	for (size_t i = 0; r == 0 && i < server->n_items[kind] + server->crowd[kind].n; i++) {
+		text_addf(&text, "{\"type\":\"ADDED\",\"object\":");
+		item_text(&text, server, kind, i, true);
+		text_addf(&text, "}\n");
+		if (server->crowd[kind].n)
+			r = crowd_send(out, &text);
 	}
 	pthread_mutex_unlock(&server->lock);
 	if (server->streaming == APISERVER_STREAMS) {
-		line = bookmark_text(kind, *version, true);
+		char *line = bookmark_text(kind, *version, true);
+
 		text_add(&text, line, strlen(line));
 		free(line);
 	}
-	r = text.len ? out_body(out, text.data, text.len) : 0;
-	text_done(&text);
-	return r;
+	return r == 0 ? text_send(out, &text) : r;
 }
 
 /* The next lines for a watch at event `*at`; null: nothing new. Locked. */
@@ -216,6 +261,15 @@ static bool peer_is_gone(const struct conn *conn)
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+static int lines_tell(struct out *out, const char *lines)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	out->conn->server->told_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	return out_body(out, lines, strlen(lines));
+}
+
 static int watch_serve(struct out *out, int kind, size_t at, unsigned int cuts, time_t end)
 {
 	struct apiserver *server = out->conn->server;
@@ -234,7 +288,7 @@ static int watch_serve(struct out *out, int kind, size_t at, unsigned int cuts, 
 		version = server->cuts != cuts || server->stopped;
 		pthread_mutex_unlock(&server->lock);
 		if (lines)
-			r = out_body(out, lines, strlen(lines));
+			r = lines_tell(out, lines);
 		else if (version && !server->cut_clean)
 			r = -1;
 		else if (version || time(NULL) >= end)

@@ -48,11 +48,13 @@ struct apiserver {
 	int n_conns;
 	struct item *items[APISERVER_KINDS];
 	size_t n_items[APISERVER_KINDS];
+	struct apiserver_crowd crowd[APISERVER_KINDS];
 	struct event *events;
 	size_t n_events;
 	struct asked *asked;
 	size_t n_asked;
 	long version, compacted;
+	_Atomic int64_t told_ns;
 	unsigned int cuts;
 	bool cut_clean, bookmarks, lose;
 	enum apiserver_streaming streaming;
