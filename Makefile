@@ -11,7 +11,8 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-6s %s\n' '$(1)' '$(2)';)
 
 PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-dev \
-	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev pkg-config
+	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev \
+	libnftables-dev pkg-config
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
 	curl iputils-ping jq procps strace
 
@@ -19,7 +20,7 @@ CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack \
 	$(if $(shell command -v kubectl),,kubernetes-client)
 IMAGE_PACKAGES := containernetworking-plugins dpkg-dev
 
-LIBS := libbpf libnl-3.0 libnl-route-3.0 libcjson libevent libevent_pthreads yaml-0.1 libcurl
+LIBS := libbpf libnl-3.0 libnl-route-3.0 libnftables libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	-Wno-format-truncation -Wno-missing-field-initializers $(if $(CI),-Werror)
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP
@@ -160,7 +161,7 @@ $(O)/.cluster-deps: tests/cluster/kubernetes.sh | $(O)/.test-deps
 test-cluster: all $(TOOLS) | $(O)/.cluster-deps ## against a real API server, and in a whole real cluster
 	@BUILD=$(O) tests/run.sh $(CLUSTER_TESTS)
 
-NETNS_TESTS := $(filter-out tests/netns/lib.sh,$(wildcard tests/netns/*.sh))
+NETNS_TESTS := $(filter-out %lib.sh,$(wildcard tests/netns/*.sh))
 
 test: all units bpf-tests $(TOOLS) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS) $(CLUSTER_TESTS)

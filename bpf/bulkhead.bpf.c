@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The kernel room: one pair of programs for every pod interface, one for the
- * tunnel between nodes, and the sweeper of flow records. Start reading at from_pod.h; a packet goes parse -> endpoint ->
- * flow -> policy -> exit.
+ * tunnel between nodes, and the sweeper of flow records. Start reading at
+ * from_pod.h; a packet goes parse -> endpoint -> flow -> policy -> exit.
  */
 #include "bpf/from_pod.h"
 #include "bpf/sweep.h"

@@ -295,8 +295,8 @@ BH_ASSERT_SIZE(struct bh_event, 64);
  */
 struct bh_tunnel {
 	__u32 vni;
-	__u32 is_on;		   /* 0: nothing passes */
-	struct bh_addr local;	   /* this node's outer address; its family is the tunnel's */
+	__u32 is_on;		  /* 0: nothing passes */
+	struct bh_addr local;	  /* this node's outer address; its family is the tunnel's */
 	__u8 lens[BH_RANGE_LENS]; /* over the v4-mapped form, longest first; 0 ends the list */
 };
 BH_ASSERT_SIZE(struct bh_tunnel, 32);

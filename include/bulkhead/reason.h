@@ -34,9 +34,9 @@
 	BH_REASON(FLOW_QUOTA, 23, "flow_quota", "the endpoint's flow records are used up")                   \
 	BH_REASON(FLOW_TABLE, 24, "flow_table", "the flow table is full")                                    \
 	BH_REASON(ENCAP, 25, "encap", "encapsulating protocol")                                              \
-	BH_REASON(TUNNEL, 26, "tunnel", "pods never send to the tunnel's port")                                    \
+	BH_REASON(TUNNEL, 26, "tunnel", "pods never send to the tunnel's port")                              \
 	BH_REASON(DHCP, 27, "dhcp", "DHCP to a broadcast address, or that no rule names")                    \
-	BH_REASON(OLD_FLOW, 28, "old_flow", "connection older than the policy's attachment")                   \
+	BH_REASON(OLD_FLOW, 28, "old_flow", "connection older than the policy's attachment")                 \
 	BH_REASON(TUNNEL_SENDER, 29, "tunnel_sender",                                                        \
 		  "tunnel packet whose source is in no pod range of the node that sent it")                  \
 	BH_REASON(TUNNEL_RANGE, 30, "tunnel_range", "tunnel packet to no pod range of its receiver")

@@ -55,6 +55,7 @@ static int kernel_start(struct agent *agent, struct err *err)
 	if ((r = loader_run(config->pin_root, &config->kernel, err)) < 0 ||
 	    (r = maps_open(config->pin_root, &agent->maps, err)) < 0 ||
 	    (r = enforce_init(&agent->enforce, agent->maps, err)) < 0 ||
+	    (r = network_init(&agent->network, config, err)) < 0 ||
 	    (r = node_addrs_init(&agent->node, err)) < 0 ||
 	    (r = node_addrs_refresh(&agent->node, agent->maps, err)) < 0)
 		return r;
@@ -78,7 +79,7 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	if (!agent)
 		return err_set(err, ENOMEM, "out of memory");
 	agent->config = config;
-	agent->node.fd = -1;
+	agent->node.fd = agent->network.link_fd = agent->network.nft_fd = -1;
 	agent->started_ms = stamp_now_ms();
 	agent->base = event_base_new();
 	if (!agent->base)
@@ -122,12 +123,17 @@ struct agent *agent_free(struct agent *agent)
 	event_drop(agent->on_sweep);
 	event_drop(agent->on_term);
 	event_drop(agent->on_int);
+	event_drop(agent->on_links);
+	event_drop(agent->on_nft);
+	event_drop(agent->on_network);
 	ring_free(agent->ring);
 	enforce_done(&agent->enforce);
 	store_done(&agent->store);
 	revisions_done(&agent->revisions);
 	attachments_done(&agent->attachments);
 	node_addrs_done(&agent->node);
+	network_done(&agent->network);
+	free(agent->network_nodes);
 	drops_done(&agent->drops);
 	manifests_free(agent->manifests);
 	cluster_free(agent->cluster);
@@ -146,6 +152,8 @@ bool agent_ready(const struct agent *agent, const char **why)
 		*why = "not synced: the manifests have not been read whole yet";
 	else if (!agent->enforce.synced)
 		*why = "not synced: the first compile is not in the kernel yet";
+	else if (agent->config->network.mode != NETWORK_NONE && !agent->network.is_up)
+		*why = "not synced: the network between nodes is not set up yet";
 	else if (agent->health.part[HEALTH_ENFORCE].bad)
 		*why = "the last change could not be brought into the kernel";
 	else

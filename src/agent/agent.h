@@ -19,6 +19,7 @@
 #include "agent/enforce.h"
 #include "agent/health.h"
 #include "agent/metrics.h"
+#include "agent/network.h"
 #include "agent/node_addrs.h"
 #include "agent/revisions.h"
 #include "agent/store.h"
@@ -47,6 +48,7 @@ struct agent {
 	struct enforce enforce;
 	struct revisions revisions;
 	struct node_addrs node;
+	struct network network;
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;
@@ -57,9 +59,12 @@ struct agent {
 		int64_t since_ms;
 	} unclaimed[BH_ENDPOINTS_MAX]; /* interfaces of ours that nobody has told of, since when */
 	int64_t started_ms;
+	int64_t network_ms;	     /* of the last look at the network between nodes */
+	struct node **network_nodes; /* that were looked at then: pointers to compare, never followed */
+	size_t n_network_nodes;
 	unsigned int retry_ms; /* after a failed recompile; 0: the last one was good */
 	struct event *on_recompile, *on_tidy, *on_source, *on_reload, *on_address, *on_node, *on_events,
-		*on_second, *on_sweep, *on_term, *on_int;
+		*on_second, *on_sweep, *on_term, *on_int, *on_links, *on_nft, *on_network;
 };
 
 /* Loads the kernel's side, takes over what is there, opens the sockets. */
@@ -70,6 +75,8 @@ struct agent *agent_free(struct agent *agent);
 
 /* Creates the loop's events (agent_loop.c). */
 int agent_listen(struct agent *agent, struct err *err);
+struct event *agent_event(struct agent *agent, int fd, short what, event_callback_fn call,
+			  const struct timeval *every); /* null: out of memory */
 /* The first read of the objects, and what follows from each change of them. */
 void agent_read_objects(struct agent *agent);
 /* Something that the source holds changed: it is read after a moment for the rest. */
@@ -98,6 +105,12 @@ void agent_cluster_words(const struct agent *agent, struct text *out); /* a line
 /* Brings the runtime's configuration to what it should say (agent_conflist.c).
  * Nothing happens before the daemon has synced. */
 void agent_conflist(struct agent *agent);
+
+/* The network between nodes (agent_network.c). */
+int agent_network_listen(struct agent *agent, struct err *err);
+/* The objects have been read: whatever of the nodes changed is brought into the
+ * kernel now. */
+void agent_network_turn(struct agent *agent);
 
 /* What stands on disk and in the kernel against each other (reconcile.c). */
 int reconcile_start(struct agent *agent, struct err *err);

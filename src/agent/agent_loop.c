@@ -106,6 +106,7 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
 			 agent->store.world.n_netpols, agent->attachments.n,
 			 posture_name(agent->config->posture.posture));
+	agent_network_turn(agent);
 	if (!agent->conflist_known)
 		agent_conflist(agent);
 	control_settle(agent->control);
@@ -245,8 +246,8 @@ static void on_signal(evutil_socket_t signal, short what, void *data)
 	event_base_loopbreak(agent->base);
 }
 
-static struct event *listen_to(struct agent *agent, int fd, short what, event_callback_fn call,
-			       const struct timeval *every)
+struct event *agent_event(struct agent *agent, int fd, short what, event_callback_fn call,
+			  const struct timeval *every)
 {
 	struct event *event = event_new(agent->base, fd, what, call, agent);
 
@@ -268,20 +269,20 @@ int agent_listen(struct agent *agent, struct err *err)
 	r = ring_open(agent->maps, on_event, agent, &agent->ring, err);
 	if (r < 0)
 		return r;
-	agent->on_recompile = listen_to(agent, -1, 0, on_recompile, NULL);
-	agent->on_tidy = listen_to(agent, -1, 0, on_tidy, NULL);
-	agent->on_reload = listen_to(agent, -1, 0, on_reload, NULL);
-	agent->on_node = listen_to(agent, -1, 0, on_node, NULL);
-	agent->on_source = listen_to(agent, source, EV_READ | EV_PERSIST, on_source, NULL);
-	agent->on_address = listen_to(agent, agent->node.fd, EV_READ | EV_PERSIST, on_address, NULL);
-	agent->on_events = listen_to(agent, ring_fd(agent->ring), EV_READ | EV_PERSIST, on_events, NULL);
-	agent->on_second = listen_to(agent, -1, EV_PERSIST, on_second, &second);
-	agent->on_sweep = listen_to(agent, -1, EV_PERSIST, on_sweep, &sweep);
-	agent->on_term = listen_to(agent, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
-	agent->on_int = listen_to(agent, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
+	agent->on_recompile = agent_event(agent, -1, 0, on_recompile, NULL);
+	agent->on_tidy = agent_event(agent, -1, 0, on_tidy, NULL);
+	agent->on_reload = agent_event(agent, -1, 0, on_reload, NULL);
+	agent->on_node = agent_event(agent, -1, 0, on_node, NULL);
+	agent->on_source = agent_event(agent, source, EV_READ | EV_PERSIST, on_source, NULL);
+	agent->on_address = agent_event(agent, agent->node.fd, EV_READ | EV_PERSIST, on_address, NULL);
+	agent->on_events = agent_event(agent, ring_fd(agent->ring), EV_READ | EV_PERSIST, on_events, NULL);
+	agent->on_second = agent_event(agent, -1, EV_PERSIST, on_second, &second);
+	agent->on_sweep = agent_event(agent, -1, EV_PERSIST, on_sweep, &sweep);
+	agent->on_term = agent_event(agent, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
+	agent->on_int = agent_event(agent, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
 	if (!agent->on_recompile || !agent->on_tidy || !agent->on_reload || !agent->on_node ||
 	    !agent->on_source || !agent->on_address || !agent->on_events || !agent->on_second ||
 	    !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
-	return 0;
+	return agent_network_listen(agent, err);
 }

@@ -269,16 +269,6 @@ static int set_event_rate(struct config *config, const cJSON *value, struct err 
 	return want_number(value, 0, 100000, &config->kernel.event_rate, err);
 }
 
-static int set_tunnel_port(struct config *config, const cJSON *value, struct err *err)
-{
-	uint32_t port = 0;
-	int r = want_number(value, 0, 65535, &port, err);
-
-	if (r == 0)
-		config->kernel.tunnel_port = htons((uint16_t)port);
-	return r;
-}
-
 #define SET_SECONDS(name, field)                                                                             \
 	static int set_##name(struct config *config, const cJSON *value, struct err *err)                    \
 	{                                                                                                    \
@@ -336,7 +326,11 @@ static const struct config_key keys[] = {
 	{ "oldFlowGrace", set_grace, NULL },
 	{ "timeouts", NULL, timeout_keys },
 	{ "cni", NULL, config_cni_keys },
-	{ "tunnelPort", set_tunnel_port, NULL },
+	{ "network", config_set_network, NULL },
+	{ "tunnelPort", config_set_tunnel_port, NULL },
+	{ "tunnelVNI", config_set_tunnel_vni, NULL },
+	{ "masquerade", config_set_masquerade, NULL },
+	{ "nonMasqueradeCIDRs", config_set_non_masquerade, NULL },
 	{ NULL, NULL, NULL },
 };
 
@@ -487,6 +481,7 @@ int config_init(struct config *config, struct err *err)
 	char host[256] = "";
 
 	*config = (struct config){ .log_level = LOG_INFO, .pod_wait_s = 5, .grace_s = 30 };
+	config->network = (struct network_settings){ .vni = NETWORK_DEFAULT_VNI, .masquerade = true };
 	config->posture.posture = POSTURE_STANDARD;
 	config->posture.deny_pod_to_node = true;
 	loader_config_default(&config->kernel);
@@ -515,6 +510,8 @@ int config_finish(struct config *config, struct err *err)
 		return err_set(err, EINVAL, "kubeconfig %s: the source is manifests", config->kubeconfig);
 	if (config->source == SOURCE_UNSET)
 		config->source = config->kubeconfig[0] ? SOURCE_KUBERNETES : SOURCE_MANIFESTS;
+	if (config->network.mode == NETWORK_VXLAN && !config->kernel.tunnel_port)
+		config->kernel.tunnel_port = htons(NETWORK_DEFAULT_PORT);
 	if (config->socket[0] == '\0') {
 		snprintf(path, sizeof(path), "%s/bulkhead.sock", config->run_dir);
 		int r = string_put(&config->socket, path, err);
@@ -537,6 +534,7 @@ void config_done(struct config *config)
 	free(config->metrics);
 	free(config->node_name);
 	conflist_settings_done(&config->cni);
+	free(config->network.keep);
 	posture_config_done(&config->posture);
 	*config = (struct config){ 0 };
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "agent/conflist.h"
+#include "agent/network_plan.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -36,6 +37,7 @@ struct config {
 	unsigned int pod_wait_s; /* how long an attachment waits for its pod's object */
 	unsigned int grace_s;	 /* how long a chained pod's connections from before may go on */
 	struct conflist_settings cni;
+	struct network_settings network;
 	struct posture_config posture;
 	struct bh_config kernel;
 };

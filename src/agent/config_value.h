@@ -32,4 +32,11 @@ struct config_key {
 };
 extern const struct config_key config_cni_keys[];
 
+/* config_network.c */
+int config_set_network(struct config *config, const cJSON *value, struct err *err);
+int config_set_tunnel_port(struct config *config, const cJSON *value, struct err *err);
+int config_set_tunnel_vni(struct config *config, const cJSON *value, struct err *err);
+int config_set_masquerade(struct config *config, const cJSON *value, struct err *err);
+int config_set_non_masquerade(struct config *config, const cJSON *value, struct err *err);
+
 #endif

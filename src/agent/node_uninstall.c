@@ -67,6 +67,20 @@ static void remove_links(struct uninstall *run)
 	link_ns_free(ns);
 }
 
+static void remove_network(struct uninstall *run)
+{
+	const struct config none = { 0 };
+	struct network network;
+	struct err err = { 0 };
+	int r = network_init(&network, &none, &err); /* mode none removes what another left */
+
+	network_done(&network);
+	if (r < 0)
+		step_failed(run, r, &err);
+	else
+		log_info("removed routes, tunnel and nftables table");
+}
+
 static void remove_pins(struct uninstall *run)
 {
 	struct err err = { 0 };
@@ -120,6 +134,7 @@ int node_uninstall(const struct config *config, const char *plugins, struct err 
 		return lock;
 	remove_conflist(&run);
 	remove_links(&run);
+	remove_network(&run);
 	remove_pins(&run);
 	remove_state(&run);
 	remove_plugin(&run);

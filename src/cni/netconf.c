@@ -9,9 +9,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define MTU_MIN 68
-#define MTU_MAX 65535
-
 const char *const cni_version_names[CNI_VERSIONS] = { "0.3.1", "0.4.0", "1.0.0", "1.1.0" };
 
 int cni_version_find(const char *name)
@@ -106,7 +103,8 @@ static int own_keys_read(struct netconf *conf, struct failure *failure)
 	const char *level_name = NULL;
 	enum log_level level = LOG_INFO;
 
-	if (json_get_int(conf->json, "mtu", 0, MTU_MAX, &mtu, NULL) < 0 || (mtu && mtu < MTU_MIN))
+	if (json_get_int(conf->json, "mtu", 0, NETCONF_MTU_MAX, &mtu, NULL) < 0 ||
+	    (mtu && mtu < NETCONF_MTU_MIN))
 		return key_refuse(conf, "mtu", "not 0 or 68..65535", failure);
 	if (json_get_int(conf->json, "daemonTimeout", 1, 60, &timeout_s, NULL) < 0)
 		return key_refuse(conf, "daemonTimeout", "not 1..60 seconds", failure);

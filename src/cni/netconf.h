@@ -11,6 +11,8 @@
 #include "cni/env.h"
 
 #define NETCONF_STDIN_MAX (1u << 20)
+#define NETCONF_MTU_MIN	  68
+#define NETCONF_MTU_MAX	  65535
 #define NETCONF_DIR_MAX	  80 /* a socket path under it must fit struct sockaddr_un */
 
 enum cni_version { CNI_V0_3_1, CNI_V0_4_0, CNI_V1_0_0, CNI_V1_1_0, CNI_VERSIONS };
@@ -23,7 +25,7 @@ struct netconf {
 	const char *name;	  /* of the network */
 	const char *ipam_type;	  /* null: no ipam section */
 	const cJSON *prev_result; /* null: none */
-	uint32_t mtu;		  /* 0: the kernel's default */
+	uint32_t mtu;		  /* 0: what fits between nodes, or the kernel's default */
 	unsigned int daemon_timeout_ms;
 	char run_dir[NETCONF_DIR_MAX + 1];
 	char pin_root[NETCONF_DIR_MAX + 1];

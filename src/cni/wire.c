@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "cni/join.h"
 
 static int link_failure(struct failure *failure, const struct err *err)
@@ -56,16 +59,32 @@ static int alias_set(struct join *join, struct err *err)
 	return link_set_alias(join->host, join->host_link.ifindex, alias, err);
 }
 
+/* What the daemon found to fit through the network between nodes; 0: it has none, or
+ * nothing to say. */
+static uint32_t network_mtu(const struct netconf *conf)
+{
+	auto_free char *text = NULL;
+	unsigned long mtu = 0;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/mtu", conf->run_dir);
+	if (file_read(path, 16, &text, NULL, NULL) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return text_to_ulong(text, NETCONF_MTU_MIN, NETCONF_MTU_MAX, &mtu) < 0 ? 0 : (uint32_t)mtu;
+}
+
 int wire_create(struct join *join, struct failure *failure)
 {
 	struct attachment *a = &join->attachment;
 	struct link_side host = { .name = a->host_ifname }, pod = { .name = a->ifname };
+	uint32_t mtu = join->conf->mtu ? join->conf->mtu : network_mtu(join->conf);
 	struct err err = { 0 };
 	int r;
 
 	memcpy(host.mac, a->host_mac, 6);
 	memcpy(pod.mac, a->mac, 6);
-	r = link_veth_create(join->host, join->pod, &host, &pod, join->conf->mtu, &err);
+	r = link_veth_create(join->host, join->pod, &host, &pod, mtu, &err);
 	if (r == -EEXIST)
 		return failure_from(failure, CODE_EXISTS, &err, "interface %s exists already", a->ifname);
 	if (r == 0)

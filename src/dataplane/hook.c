@@ -17,6 +17,13 @@ const struct hook_side hook_sides[HOOK_SIDES] = {
 	{ "to", BH_PROG_TO_POD, BPF_TC_EGRESS, 47 },
 };
 
+/* The interface outlives the daemon, so its pins have names of their own: whoever
+ * walks them tells an endpoint's from the tunnel's. */
+static const struct hook_side tunnel_sides[HOOK_SIDES] = {
+	{ "decap", BH_PROG_DECAP, BPF_TC_INGRESS, 46 },
+	{ "encap", BH_PROG_ENCAP, BPF_TC_EGRESS, 47 },
+};
+
 static bool clsact_forced(void)
 {
 	const char *form = getenv("BULKHEAD_HOOK");
@@ -50,35 +57,59 @@ static int side_attach(const char *root, uint32_t ifindex, const struct hook_sid
 	return clsact_attach(ifindex, side, prog, err);
 }
 
-int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err)
-{
-	enum hook_kind kind = HOOK_NONE;
-
-	for (int i = 0; i < HOOK_SIDES; i++) {
-		int r = side_attach(root, ifindex, &hook_sides[i], &kind, err);
-
-		if (r < 0) {
-			hook_detach(root, ifindex, NULL);
-			return err_wrap(err, r, "attaching %s to interface %u", hook_sides[i].prog, ifindex);
-		}
-	}
-	if (ret_kind)
-		*ret_kind = kind;
-	return 0;
-}
-
-int hook_detach(const char *root, uint32_t ifindex, struct err *err)
+static int sides_detach(const char *root, uint32_t ifindex, const struct hook_side *sides, struct err *err)
 {
 	int first = 0;
 
 	for (int i = 0; i < HOOK_SIDES; i++) {
-		int r = tcx_detach(root, ifindex, &hook_sides[i], err);
-		int c = clsact_detach(ifindex, &hook_sides[i], r < 0 ? NULL : err);
+		int r = tcx_detach(root, ifindex, &sides[i], err);
+		int c = clsact_detach(ifindex, &sides[i], r < 0 ? NULL : err);
 
 		if (first == 0)
 			first = r < 0 ? r : c;
 	}
 	return first;
+}
+
+static int sides_attach(const char *root, uint32_t ifindex, const struct hook_side *sides,
+			enum hook_kind *ret_kind, struct err *err)
+{
+	for (int i = 0; i < HOOK_SIDES; i++) {
+		int r = side_attach(root, ifindex, &sides[i], ret_kind, err);
+
+		if (r < 0) {
+			sides_detach(root, ifindex, sides, NULL);
+			return err_wrap(err, r, "attaching %s to interface %u", sides[i].prog, ifindex);
+		}
+	}
+	return 0;
+}
+
+int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err)
+{
+	enum hook_kind kind = HOOK_NONE;
+	int r = sides_attach(root, ifindex, hook_sides, &kind, err);
+
+	if (r == 0 && ret_kind)
+		*ret_kind = kind;
+	return r;
+}
+
+int hook_attach_tunnel(const char *root, uint32_t ifindex, struct err *err)
+{
+	enum hook_kind kind;
+
+	return sides_attach(root, ifindex, tunnel_sides, &kind, err);
+}
+
+int hook_detach(const char *root, uint32_t ifindex, struct err *err)
+{
+	return sides_detach(root, ifindex, hook_sides, err);
+}
+
+int hook_detach_tunnel(const char *root, uint32_t ifindex, struct err *err)
+{
+	return sides_detach(root, ifindex, tunnel_sides, err);
 }
 
 static int side_check(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)
@@ -106,15 +137,25 @@ static int side_check(const char *root, uint32_t ifindex, const struct hook_side
 	return 0;
 }
 
-int hook_check(const char *root, uint32_t ifindex, struct err *err)
+static int sides_check(const char *root, uint32_t ifindex, const struct hook_side *sides, struct err *err)
 {
 	for (int i = 0; i < HOOK_SIDES; i++) {
-		int r = side_check(root, ifindex, &hook_sides[i], err);
+		int r = side_check(root, ifindex, &sides[i], err);
 
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int hook_check(const char *root, uint32_t ifindex, struct err *err)
+{
+	return sides_check(root, ifindex, hook_sides, err);
+}
+
+int hook_check_tunnel(const char *root, uint32_t ifindex, struct err *err)
+{
+	return sides_check(root, ifindex, tunnel_sides, err);
 }
 
 static int side_replace(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)

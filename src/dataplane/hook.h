@@ -32,4 +32,11 @@ int hook_check(const char *root, uint32_t ifindex, struct err *err);
  * without a gap. -ENOENT if nothing is attached. */
 int hook_replace(const char *root, uint32_t ifindex, struct err *err);
 
+/* The two programs on the tunnel's interface. Attaching again puts the newly pinned
+ * ones in without a gap. */
+int hook_attach_tunnel(const char *root, uint32_t ifindex, struct err *err);
+/* 0 when both run; -ENOENT naming the missing one, -EPROTO for another program. */
+int hook_check_tunnel(const char *root, uint32_t ifindex, struct err *err);
+int hook_detach_tunnel(const char *root, uint32_t ifindex, struct err *err);
+
 #endif

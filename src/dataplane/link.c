@@ -41,6 +41,7 @@ static void info_fill(struct link_info *info, struct rtnl_link *link)
 		.master = (uint32_t)rtnl_link_get_master(link),
 		.mtu = rtnl_link_get_mtu(link),
 		.up = rtnl_link_get_flags(link) & IFF_UP,
+		.no_arp = rtnl_link_get_flags(link) & IFF_NOARP,
 	};
 	text_copy(info->name, sizeof(info->name), rtnl_link_get_name(link));
 	text_copy(info->kind, sizeof(info->kind), rtnl_link_get_type(link));

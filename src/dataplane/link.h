@@ -23,8 +23,9 @@
 
 /* Routes of ours carry this protocol number, so that repair and cleanup know
  * them. */
-#define LINK_ROUTE_PROTO 0xb8
-#define LINK_ALIAS_MAX	 256
+#define LINK_ROUTE_PROTO      0xb8 /* to this node's pods */
+#define LINK_ROUTE_PROTO_NODE 0xb9 /* to other nodes' pod ranges, and the end of our own */
+#define LINK_ALIAS_MAX	      256
 
 struct link_ns;
 /* netns is a descriptor that the handle does not own, -1: the caller's own. */
@@ -43,6 +44,7 @@ struct link_info {
 	uint32_t mtu;
 	uint8_t mac[6];
 	bool up;
+	bool no_arp;
 };
 
 /* -ENODEV: no such interface. */
@@ -77,6 +79,10 @@ int link_addr_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *ad
 int link_addrs(struct link_ns *ns, uint32_t ifindex, struct prefix **ret_addrs, size_t *ret_n,
 	       struct err *err);
 
+/* The interface that has this address. -EADDRNOTAVAIL: none. */
+int link_find_addr(struct link_ns *ns, const struct bh_addr *addr, struct link_info *ret_info,
+		   struct err *err);
+
 /* Permanent neighbour entry: never probed, never overwritten by the wire. */
 int link_neigh_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, const uint8_t mac[6],
 		   struct err *err);
@@ -91,11 +97,57 @@ struct link_route {
 	uint32_t advmss;   /* 0: from the mtu */
 	uint32_t priority; /* 0: the kernel's default */
 	uint32_t table;	   /* 0: main */
+	bool unreachable;  /* leads nowhere, and says so; no gateway, no interface */
+	bool has_source;
+	struct bh_addr source; /* what this node says it is on that way */
 };
 /* Replaces an equal one. */
 int link_route_add(struct link_ns *ns, const struct link_route *route, struct err *err);
 int link_route_del(struct link_ns *ns, const struct link_route *route, struct err *err); /* gone is success */
 /* Does this exact route exist (destination, gateway, interface, table)? 1, 0 or -errno. */
 int link_route_exists(struct link_ns *ns, const struct link_route *route, struct err *err);
+
+/* Makes the main table's routes of LINK_ROUTE_PROTO_NODE exactly `wanted` (sorted by
+ * link_route_compare): others of that protocol go, missing ones come. codes[i] is 0
+ * or why wanted[i] could not be added; it goes on after each. Returns how many were
+ * changed, or the first error. */
+int link_routes_sync(struct link_ns *ns, const struct link_route *wanted, size_t n, int *codes,
+		     struct err *err);
+int link_route_compare(const void *a, const void *b); /* for qsort */
+
+/* Where packets to `addr` go now: 1 and the interface (0: nowhere), and whether by
+ * way of a gateway. -ENETUNREACH: no way at all. */
+struct link_way {
+	uint32_t ifindex;
+	bool has_gateway;
+	struct bh_addr gateway;
+};
+int link_way_to(struct link_ns *ns, const struct bh_addr *addr, struct link_way *ret_way, struct err *err);
+
+int link_addr_del(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, uint8_t len,
+		  struct err *err); /* gone is success */
+
+/*
+ * The device of the tunnel between nodes: VXLAN that leaves to a program where a
+ * packet goes (bpf/tunnel.h), so one serves all nodes and both families. It resolves
+ * no neighbours: every frame carries this device's own MAC as source and
+ * destination. Created down, or brought to these settings as it is. -EEXIST: the
+ * name or the port is someone else's.
+ */
+struct link_tunnel {
+	const char *name;
+	uint16_t port;
+	uint32_t mtu;
+};
+int link_tunnel_ensure(struct link_ns *ns, const struct link_tunnel *tunnel, uint32_t *ret_ifindex,
+		       struct err *err);
+/* Removes it if it is ours; anything else of that name stays. */
+int link_tunnel_remove(struct link_ns *ns, const char *name, struct err *err);
+
+/* A socket that is readable when something changed: links, addresses and routes, or
+ * nftables. What it was does not matter, messages may have been lost. Caller closes. */
+int link_monitor_open(struct err *err);
+int link_monitor_nft_open(struct err *err);
+void link_monitor_drain(int fd);
 
 #endif

@@ -40,6 +40,26 @@ int link_addr_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *ad
 	return r < 0 ? link_ns_fail(ns, r, err, "add address %s to interface %u", text, ifindex) : 0;
 }
 
+int link_addr_del(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, uint8_t len,
+		  struct err *err)
+{
+	auto_nl_addr struct nl_addr *local = link_nl_addr(addr, len);
+	cleanup(rtnl_addr_auto) struct rtnl_addr *row = rtnl_addr_alloc();
+	char text[ADDR_TEXT_MAX];
+	int r;
+
+	if (!local || !row)
+		return err_set(err, ENOMEM, "address on interface %u: out of memory", ifindex);
+	rtnl_addr_set_ifindex(row, (int)ifindex);
+	rtnl_addr_set_local(row, local);
+	link_ns_reset(ns);
+	r = rtnl_addr_delete(ns->sock, row, 0);
+	if (r < 0 && (ns->kernel_errno == EADDRNOTAVAIL || ns->kernel_errno == ENODEV))
+		return 0;
+	addr_format(addr, text);
+	return r < 0 ? link_ns_fail(ns, r, err, "remove address %s from interface %u", text, ifindex) : 0;
+}
+
 int link_addrs(struct link_ns *ns, uint32_t ifindex, struct prefix **ret_addrs, size_t *ret_n,
 	       struct err *err)
 {
@@ -67,6 +87,29 @@ int link_addrs(struct link_ns *ns, uint32_t ifindex, struct prefix **ret_addrs, 
 	*ret_addrs = addrs;
 	*ret_n = n;
 	return 0;
+}
+
+int link_find_addr(struct link_ns *ns, const struct bh_addr *addr, struct link_info *ret_info,
+		   struct err *err)
+{
+	auto_nl_cache struct nl_cache *cache = NULL;
+	char text[ADDR_TEXT_MAX];
+	int r;
+
+	addr_format(addr, text);
+	link_ns_reset(ns);
+	r = rtnl_addr_alloc_cache(ns->sock, &cache);
+	if (r < 0)
+		return link_ns_fail(ns, r, err, "list of addresses");
+	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *row = (struct rtnl_addr *)o;
+		struct nl_addr *local = rtnl_addr_get_local(row);
+		struct prefix found;
+
+		if (local && link_prefix_of(local, &found) && addr_equal(&found.addr, addr))
+			return link_find_index(ns, (uint32_t)rtnl_addr_get_ifindex(row), ret_info, err);
+	}
+	return err_set(err, EADDRNOTAVAIL, "no interface here has the address %s", text);
 }
 
 int link_neigh_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, const uint8_t mac[6],

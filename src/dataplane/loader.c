@@ -24,8 +24,8 @@
 #include "dataplane/object.h"
 #include "dataplane/pins.h"
 
-static const char *const prog_names[] = { BH_PROG_FROM_POD, BH_PROG_TO_POD, BH_PROG_SWEEP,
-					 BH_PROG_DECAP,	   BH_PROG_ENCAP };
+static const char *const prog_names[] = { BH_PROG_FROM_POD, BH_PROG_TO_POD, BH_PROG_SWEEP, BH_PROG_DECAP,
+					  BH_PROG_ENCAP };
 #define N_PROGS (sizeof(prog_names) / sizeof(prog_names[0]))
 
 static void object_close(struct bpf_object **object)

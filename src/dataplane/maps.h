@@ -38,6 +38,16 @@ int maps_local_clear(struct maps *maps, const struct bh_addr *addr, struct err *
 /* Replaces the set of the node's own addresses (BH_LOCAL_NODE). */
 int maps_node_addrs_set(struct maps *maps, const struct bh_addr *addrs, size_t n, struct err *err);
 
+/* Who may send through the tunnel: replaces settings and ranges (tunnel->lens is
+ * filled in here). A range that stays is never missing meanwhile. -ENOSPC: more
+ * ranges or different lengths than fit; then nothing was changed. */
+struct maps_range {
+	struct bh_prefix_key key;
+	struct bh_range range;
+};
+int maps_tunnel_set(struct maps *maps, const struct bh_tunnel *tunnel, const struct maps_range *ranges,
+		    size_t n, struct err *err);
+
 /* Applies the writes in order; stops at the first failure, naming it. */
 int maps_apply(struct maps *maps, const struct bh_write *writes, size_t n, struct err *err);
 

@@ -19,6 +19,8 @@ enum map_id {
 	MAP_USAGE,
 	MAP_EVENTS,
 	MAP_COUNTERS,
+	MAP_TUNNEL,
+	MAP_RANGES,
 	MAP_COUNT,
 };
 

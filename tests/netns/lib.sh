@@ -56,6 +56,8 @@ run_dir=/run/bulkhead
 pin_root=/sys/fs/bpf/bulkhead
 net_version=${net_version:-1.0.0}
 net_families=${net_families:-46}
+net_index=1 ipam_state=/run/cni # of the node
+on_node=() # a command in front: where another node is
 tests_run=0 tests_failed=0 containers=0 served=
 out='' status=0
 
@@ -124,19 +126,19 @@ keep() { # file pid: a background process that outlives a `wait`
 # --- the plugin
 net_conf() { # [more JSON members, with a comma in front]
 	local ranges='' routes=''
-	case $net_families in *4*) ranges='[{"subnet":"10.244.1.0/24"}]' routes='{"dst":"0.0.0.0/0"}' ;; esac
+	case $net_families in *4*) ranges="[{\"subnet\":\"10.244.$net_index.0/24\"}]" routes='{"dst":"0.0.0.0/0"}' ;; esac
 	case $net_families in *6*)
-		ranges=$ranges${ranges:+,}'[{"subnet":"fd00:244:1::/64"}]'
+		ranges=$ranges${ranges:+,}"[{\"subnet\":\"fd00:244:$net_index::/64\"}]"
 		routes=$routes${routes:+,}'{"dst":"::/0"}'
 		;;
 	esac
-	printf '{"cniVersion":"%s","name":"pods","type":"bulkhead","logLevel":"%s","ipam":{"type":"host-local",' \
-		"$net_version" "${log_level:-warn}"
-	printf '"dataDir":"/run/cni","ranges":[%s],"routes":[%s]}%s}\n' "$ranges" "$routes" "${1:-}"
+	printf '{"cniVersion":"%s","name":"pods","type":"bulkhead","logLevel":"%s",' "$net_version" "${log_level:-warn}"
+	[ ${#on_node[@]} -eq 0 ] || printf '"runDir":"%s","pinRoot":"%s",' "$run_dir" "$pin_root"
+	printf '"ipam":{"type":"host-local","dataDir":"%s","ranges":[%s],"routes":[%s]}%s}\n' "$ipam_state" "$ranges" "$routes" "${1:-}"
 }
 cni() { # command id netns ifname < config
 	out=$(CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$3 CNI_IFNAME=$4 CNI_PATH=${cni_path-$IPAM_DIR} \
-		CNI_ARGS=${cni_args:-} "$BUILD/bulkhead" 2>>"$scratch/plugin.log")
+		CNI_ARGS=${cni_args:-} "${on_node[@]}" "$BUILD/bulkhead" 2>>"$scratch/plugin.log")
 	status=$?
 	return $status
 }

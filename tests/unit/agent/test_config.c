@@ -73,6 +73,7 @@ static void every_key_is_read(void **state)
 		"allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
 		"timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
 		"tunnelPort: 8472\noldFlowGrace: 0\n"
+		"network: vxlan\ntunnelVNI: 77\nmasquerade: false\nnonMasqueradeCIDRs: [10.0.0.0/8, 'fd00::/8']\n"
 		"cni: {confDir: /etc/cni/net.d, chain: auto, podCIDRs: [10.1.0.0/24, 'fd00::/64'], mtu: "
 		"1400}\n",
 		&err);
@@ -107,6 +108,10 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->kernel.other_s, 5);
 	assert_int_equal(config->kernel.frag_s, 6);
 	assert_int_equal(config->kernel.tunnel_port, htons(8472));
+	assert_int_equal(config->network.mode, NETWORK_VXLAN);
+	assert_int_equal(config->network.vni, 77);
+	assert_false(config->network.masquerade);
+	assert_int_equal(config->network.n_keep, 2);
 	assert_int_equal(config->grace_s, 0);
 	assert_string_equal(config->cni.dir, "/etc/cni/net.d");
 	assert_string_equal(config->cni.chain, CONFLIST_CHAIN_ANY);
@@ -170,6 +175,11 @@ static void bad_values_are_errors_with_their_line(void **state)
 		"bulkheadd.yaml:1: flowQuota: must be a whole number from 1 to 262144");
 	refused(state, "tunnelPort: 65536\n",
 		"bulkheadd.yaml:1: tunnelPort: must be a whole number from 0 to 65535");
+	refused(state, "network: geneve\n", "bulkheadd.yaml:1: network: must be none, vxlan or direct");
+	refused(state, "tunnelVNI: 0\n",
+		"bulkheadd.yaml:1: tunnelVNI: must be a whole number from 1 to 16777215");
+	refused(state, "nonMasqueradeCIDRs: [10.0.0.0]\n",
+		"bulkheadd.yaml:1: nonMasqueradeCIDRs: must be a list of address ranges (10.0.0.0/8)");
 	refused(state, "metrics: everywhere\n", "bulkheadd.yaml:1: metrics: must be ADDRESS:PORT or none");
 	refused(state, "runDir: run\n", "bulkheadd.yaml:1: runDir: must be an absolute path");
 	refused(state, "cni: {confDir: net.d}\n", "bulkheadd.yaml:1: cni.confDir: must be an absolute path");

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/* When the network between nodes is looked at: with every change of the objects, and
+ * soon after the kernel says that something there changed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/stamp.h"
+#include "base/log.h"
+
+#define SOON_MS 50
+/* Between two looks, however much happens: a node that is full of pods, or somebody
+ * who puts his own route back each time. */
+#define PAUSE_MS 500
+#define RETRY_MS 2000
+
+static void look_in_ms(struct agent *agent, int64_t ms)
+{
+	struct timeval after = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	if (!event_pending(agent->on_network, EV_TIMEOUT, NULL))
+		event_add(agent->on_network, &after);
+}
+
+/* Objects that did not change keep their place in memory from one reading to the
+ * next, and what goes is freed only after what replaces it is there. */
+static bool nodes_are_those(const struct agent *agent, const struct world *world)
+{
+	return agent->n_network_nodes == world->n_nodes &&
+	       (!world->n_nodes ||
+		memcmp(agent->network_nodes, world->nodes, world->n_nodes * sizeof(*world->nodes)) == 0);
+}
+
+static void nodes_remember(struct agent *agent, const struct world *world)
+{
+	size_t size = world->n_nodes * sizeof(*world->nodes);
+	struct node **more = realloc(agent->network_nodes, size + 1);
+
+	agent->n_network_nodes = 0;
+	if (!more)
+		return; /* looked at again then */
+	agent->network_nodes = more;
+	agent->n_network_nodes = world->n_nodes;
+	if (size)
+		memcpy(more, world->nodes, size);
+}
+
+static void network_look(struct agent *agent)
+{
+	const struct world *world = agent_source(agent).world;
+	struct network *network = &agent->network;
+	bool was_up = network->is_up;
+	struct err err = { 0 };
+	int r;
+
+	nodes_remember(agent, world);
+	r = network_sync(network, agent->maps, world->nodes, world->n_nodes, &err);
+	agent->network_ms = stamp_now_ms();
+	if (r < 0) {
+		health_bad(&agent->health, HEALTH_NETWORK, "%s; keeping what is there, retrying", err.msg);
+		return look_in_ms(agent, RETRY_MS);
+	}
+	health_good(&agent->health, HEALTH_NETWORK);
+	if (!was_up)
+		log_info("network mode=%s mtu=%u nodes=%zu routes=%zu",
+			 network_mode_name(agent->config->network.mode), network->mtu, network->plan.n_peers,
+			 network->plan.n_routes);
+	else if (r == 1)
+		log_info("network changed nodes=%zu routes=%zu", network->plan.n_peers,
+			 network->plan.n_routes);
+}
+
+void agent_network_turn(struct agent *agent)
+{
+	if (agent->config->network.mode == NETWORK_NONE ||
+	    (agent->network.is_up && nodes_are_those(agent, agent_source(agent).world)))
+		return;
+	network_look(agent);
+}
+
+static void on_change(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+	int64_t since_ms = stamp_now_ms() - agent->network_ms;
+
+	(void)fd, (void)what;
+	network_drain(&agent->network);
+	look_in_ms(agent, since_ms >= PAUSE_MS ? SOON_MS : PAUSE_MS - since_ms + SOON_MS);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+
+	(void)fd, (void)what;
+	if (agent->objects_known)
+		network_look(agent);
+}
+
+int agent_network_listen(struct agent *agent, struct err *err)
+{
+	const struct network *network = &agent->network;
+
+	if (agent->config->network.mode == NETWORK_NONE)
+		return 0;
+	agent->on_network = agent_event(agent, -1, 0, on_look, NULL);
+	agent->on_links = agent_event(agent, network->link_fd, EV_READ | EV_PERSIST, on_change, NULL);
+	agent->on_nft = agent_event(agent, network->nft_fd, EV_READ | EV_PERSIST, on_change, NULL);
+	if (!agent->on_network || !agent->on_links || !agent->on_nft)
+		return err_set(err, ENOMEM, "events of the network: out of memory");
+	return 0;
+}
