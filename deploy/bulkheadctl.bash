@@ -5,7 +5,7 @@ _bulkheadctl_verb() {
 	local word
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		status | endpoints | policies | drops | explain | matrix | lint)
+		status | endpoints | nodes | policies | drops | explain | matrix | lint)
 			echo "$word"
 			return
 			;;
@@ -53,7 +53,7 @@ _bulkheadctl() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ -z $verb ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "status endpoints policies drops explain matrix lint" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "status endpoints nodes policies drops explain matrix lint" -- "$cur")
 	elif [[ $verb == explain ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_bulkheadctl_pods)" -- "$cur")
 	fi

@@ -213,6 +213,19 @@ static int plan_renew(struct network *network, struct node *const *nodes, size_t
 	return 0;
 }
 
+int network_prepare(const struct config *config, struct err *err)
+{
+	struct link_ns *ns = NULL;
+	int r = config->network.mode == NETWORK_NONE ? 0 : link_ns_open(-1, &ns, err);
+
+	if (r == 0 && ns)
+		r = link_sysctl_set(ns, "ipv4/ip_forward", "1", err);
+	if (r == 0 && ns)
+		r = link_sysctl_set(ns, "ipv6/conf/all/forwarding", "1", err);
+	link_ns_free(ns);
+	return r == -ENOENT ? 0 : r; /* a kernel without that family */
+}
+
 static int forwarding_enable(struct network *network, struct err *err)
 {
 	const struct network_plan *plan = &network->plan;

@@ -42,6 +42,10 @@ void network_drain(struct network *network);
 int network_sync(struct network *network, struct maps *maps, struct node *const *nodes, size_t n_nodes,
 		 struct err *err);
 
+/* What only the install step may do where the daemon's /proc/sys is read-only: lets
+ * the node forward. */
+int network_prepare(const struct config *config, struct err *err);
+
 /* Removes device, routes and table: for uninstall. Goes on after an error. */
 int network_remove(struct network *network, struct err *err);
 

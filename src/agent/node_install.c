@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent/instance.h"
+#include "agent/network.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -79,5 +80,6 @@ int node_install(const struct config *config, const char *from, const char *to, 
 		r = plugins_install(from, to, err);
 	if (r < 0)
 		return err_wrap(err, r, "plugins");
-	return instance_bpffs(config->pin_root, err);
+	r = network_prepare(config, err);
+	return r < 0 ? r : instance_bpffs(config->pin_root, err);
 }

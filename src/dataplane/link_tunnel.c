@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
 #include <netlink/errno.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/inet.h>
+#include <netlink/route/link/inet6.h>
 #include <netlink/route/link/vxlan.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dataplane/link_ns.h"
 
@@ -51,7 +56,21 @@ static int device_create(struct link_ns *ns, const struct link_tunnel *tunnel, s
 	return link_find(ns, tunnel->name, ret_info, err);
 }
 
-/* No neighbour is asked for and no group joined: what leaves is unicast IP only. */
+/* Nobody is asked who is there, and nobody says where to go: what passes is unicast IP
+ * of pods. By netlink, for /proc/sys may be read-only where the daemon runs. */
+static int device_knobs(struct rtnl_link *changes)
+{
+	int r = rtnl_link_inet_set_conf(changes, IPV4_DEVCONF_ACCEPT_REDIRECTS, 0);
+
+	if (r == 0)
+		r = rtnl_link_inet_set_conf(changes, IPV4_DEVCONF_SEND_REDIRECTS, 0);
+	if (r == 0 && access("/proc/sys/net/ipv6", F_OK) == 0)
+		r = rtnl_link_inet6_set_addr_gen_mode(changes, IN6_ADDR_GEN_MODE_NONE);
+	rtnl_link_set_flags(changes, IFF_NOARP);
+	rtnl_link_unset_flags(changes, IFF_MULTICAST);
+	return r;
+}
+
 static int device_change(struct link_ns *ns, const struct link_tunnel *tunnel, uint32_t ifindex,
 			 struct err *err)
 {
@@ -59,37 +78,13 @@ static int device_change(struct link_ns *ns, const struct link_tunnel *tunnel, u
 	auto_rtnl_link struct rtnl_link *changes = rtnl_link_alloc();
 	int r;
 
-	if (!link || !changes)
+	if (!link || !changes || device_knobs(changes) < 0)
 		return err_set(err, ENOMEM, "tunnel device: out of memory");
 	rtnl_link_set_ifindex(link, (int)ifindex);
 	rtnl_link_set_mtu(changes, tunnel->mtu);
-	rtnl_link_set_flags(changes, IFF_NOARP);
-	rtnl_link_unset_flags(changes, IFF_MULTICAST);
 	link_ns_reset(ns);
 	r = rtnl_link_change(ns->sock, link, changes, 0);
 	return r < 0 ? link_ns_fail(ns, r, err, "tunnel device %s", tunnel->name) : 0;
-}
-
-static int knobs_set(struct link_ns *ns, const char *name, struct err *err)
-{
-	static const struct {
-		int version;
-		const char *knob, *value;
-	} knobs[] = {
-		{ 4, "accept_redirects", "0" }, { 4, "send_redirects", "0" },	{ 6, "addr_gen_mode", "1" },
-		{ 6, "accept_ra", "0" },	{ 6, "accept_redirects", "0" },
-	};
-
-	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++) {
-		char path[128];
-		int r;
-
-		snprintf(path, sizeof(path), "ipv%d/conf/%s/%s", knobs[i].version, name, knobs[i].knob);
-		r = link_sysctl_set(ns, path, knobs[i].value, err);
-		if (r < 0 && !(r == -ENOENT && knobs[i].version == 6))
-			return r;
-	}
-	return 0;
 }
 
 int link_tunnel_ensure(struct link_ns *ns, const struct link_tunnel *tunnel, uint32_t *ret_ifindex,
@@ -108,8 +103,6 @@ int link_tunnel_ensure(struct link_ns *ns, const struct link_tunnel *tunnel, uin
 	}
 	if (r == -ENODEV)
 		r = device_create(ns, tunnel, &info, err);
-	if (r == 0)
-		r = knobs_set(ns, tunnel->name, err);
 	if (r == 0 && (info.mtu != tunnel->mtu || !info.no_arp))
 		r = device_change(ns, tunnel, info.ifindex, err);
 	if (r == 0)

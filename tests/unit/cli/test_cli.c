@@ -495,7 +495,7 @@ static void start_daemon(struct shell *shell, const struct answer *answers)
 
 static void an_absent_daemon_is_told_plainly(void **state)
 {
-	static const char *const verbs[] = { "status", "endpoints", "policies",	    "drops",
+	static const char *const verbs[] = { "status", "endpoints", "nodes", "policies", "drops",
 					     "matrix", "lint",	    "explain a b 1" };
 	struct shell *shell = *state;
 	char line[64];
@@ -588,6 +588,51 @@ static void tables_show_endpoints_and_policies(void **state)
 		   "shop/p: spec.x: unknown\n");
 }
 
+static void nodes_are_told_with_their_reasons(void **state)
+{
+	static const struct answer answers[] = {
+		{ "/v1/nodes", "200 OK",
+		  "{\"mode\":\"vxlan\",\"up\":true,\"mtu\":1450,\"device\":\"bh_vxlan\",\"port\":4789,\"vni\":1,"
+		  "\"masquerade\":true,\"nodes\":["
+		  "{\"name\":\"n1\",\"self\":true,\"internal\":[\"192.0.2.1\"],\"external\":[],\"podRanges\":["
+		  "{\"range\":\"10.244.1.0/24\",\"route\":true}],\"state\":\"self\"},"
+		  "{\"name\":\"n2\",\"self\":false,\"internal\":[\"192.0.2.2\",\"2001:db8::2\"],\"external\":[],"
+		  "\"podRanges\":[{\"range\":\"10.244.2.0/24\",\"route\":true},{\"range\":\"fd00:2::/64\","
+		  "\"route\":true}],\"via\":\"192.0.2.2\",\"state\":\"ready\"},"
+		  "{\"name\":\"n3\\u001b\",\"self\":false,\"internal\":[],\"external\":[],\"podRanges\":[],"
+		  "\"state\":\"refused\",\"why\":\"has no pod range (spec.podCIDRs)\"}]}" },
+		{ 0 }
+	};
+	struct shell *shell = *state;
+
+	start_daemon(shell, answers);
+	run(shell, "nodes --socket SOCK");
+	expect_out(shell, 1,
+		   "mode vxlan, device bh_vxlan, UDP port 4789, VNI 1, mtu 1450, masquerade on\n"
+		   "NODE    ADDRESSES              POD RANGES                 VIA        STATE    WHY\n"
+		   "n1      192.0.2.1              10.244.1.0/24              -          self     \n"
+		   "n2      192.0.2.2,2001:db8::2  10.244.2.0/24,fd00:2::/64  192.0.2.2  ready    \n"
+		   "n3\\x1b  -                      -                          -          refused  has no pod range "
+		   "(spec.podCIDRs)\n");
+	run(shell, "nodes -o json --socket SOCK");
+	expect_out(shell, 1, "\"refused\"");
+}
+
+static void nobody_between_nodes_is_one_line(void **state)
+{
+	static const struct answer answers[] = {
+		{ "/v1/nodes", "200 OK",
+		  "{\"mode\":\"none\",\"up\":false,\"mtu\":0,\"masquerade\":false,\"nodes\":[]}" },
+		{ 0 }
+	};
+	struct shell *shell = *state;
+
+	start_daemon(shell, answers);
+	run(shell, "nodes --socket SOCK");
+	assert_int_equal(shell->code, 0);
+	assert_string_equal(shell->out, "mode none, masquerade off\n");
+}
+
 static void drops_come_one_to_a_line(void **state)
 {
 	static const struct answer answers[] = {
@@ -658,6 +703,8 @@ int main(void)
 		TEST(status_is_five_lines),
 		TEST(status_tells_trouble),
 		TEST(tables_show_endpoints_and_policies),
+		TEST(nodes_are_told_with_their_reasons),
+		TEST(nobody_between_nodes_is_one_line),
 		TEST(drops_come_one_to_a_line),
 		TEST(questions_reach_the_daemon_encoded),
 	};
