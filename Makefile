@@ -128,12 +128,14 @@ $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dat
 bpf-tests: $(BPF_TESTS)
 
 # --- traffic for tests, demo and bench
-TOOLS := $(O)/probe $(O)/traffic $(O)/daemon-double $(O)/fake-api
+TOOLS := $(O)/probe $(O)/traffic $(O)/daemon-double $(O)/fake-api $(O)/verdicts
 $(O)/probe: $(O)/tests/netns/probe.o
 $(O)/traffic: $(O)/tests/bench/traffic.o
 $(O)/daemon-double: $(O)/tests/netns/daemon_double.o $(call libs,dataplane base)
 $(O)/fake-api: $(O)/tests/netns/fake_api.o $(O)/libtest.a $(call libs,base)
 $(O)/fake-api: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs openssl) -pthread
+$(O)/verdicts: $(O)/tests/netns/verdicts.o $(O)/libtest.a $(call libs,kube policy base)
+$(O)/verdicts: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/daemon-double: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(TOOLS):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)

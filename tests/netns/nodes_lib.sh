@@ -12,7 +12,7 @@
 #   cable NODE up|down            takes the node off the switch, and back
 #   object_of_node NODE           prints its Node object; nodes_say writes all of them
 #   node_ctl NODE ARGUMENT...     bulkheadctl there
-#   objects                       waits until all daemons have read the manifests
+#   serve_at NODE WHAT...         listens there;  nodes_end  all of it goes
 
 network_mode=vxlan
 switch=sw outside4=192.0.2.100 outside6=2001:db8::100
@@ -57,8 +57,14 @@ switch_start() {
 outside_start() {
 	ip netns add x
 	plug x "$(has4 && echo $outside4)" "$(has6 && echo $outside6)"
-	(exec ip netns exec x "$PROBE" serve tcp/80 udp/53 >"$scratch/serve-x.log" 2>&1) &
-	keep serve-x $!
+	serve_at x tcp/80 udp/53 tcp/81
+}
+serve_at() { # node or x, what...
+	local place=$1
+	shift
+	(exec nsenter --net="/run/netns/$place" "$PROBE" serve "$@" >"$scratch/serve-$place.log" 2>&1) &
+	keep "serve-$place" $!
+	served="$served $!"
 }
 cable() { ip -n $switch link set "p-$1" "$2"; } # node up|down
 
@@ -135,7 +141,6 @@ nodes_end() { # everything of them goes, so that a script can begin anew
 	local name
 	for name in "${nodes[@]}"; do node_stop "$name"; done
 	for name in $served; do kill "$name" 2>/dev/null; done
-	kill "$(cat "$scratch/keep-serve-x")" 2>/dev/null
 	for name in /run/netns/*; do ip netns del "$(basename "$name")"; done
 	rm -rf "$scratch"/pods/* "$manifests"/* /run/bulkhead /run/cni
 	find /sys/fs/bpf -mindepth 1 -depth -delete 2>/dev/null

@@ -149,6 +149,9 @@ static void serve_socket(struct what what, int family)
 		die("bind");
 	if (what.kind == KIND_TCP && listen(fd, 128) < 0)
 		die("listen");
+	if (what.kind == KIND_UDP)
+		setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+			   family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one));
 	server_add(fd, what, family, what.kind == KIND_TCP);
 }
 
@@ -174,6 +177,37 @@ static void serve_sctp(const struct server *server)
 	sendto(server->fd, &packet, sizeof(packet), 0, (struct sockaddr *)&peer, len);
 }
 
+/* Answers from the address that was asked: a node has several. The interface that the
+ * question came by is not for the answer. */
+static void serve_udp(const struct server *server)
+{
+	union {
+		char bytes[256];
+		struct cmsghdr align;
+	} control;
+	struct sockaddr_storage peer;
+	char buffer[2048];
+	struct iovec data = { buffer, sizeof(buffer) };
+	struct msghdr message = { .msg_name = &peer,
+				  .msg_namelen = sizeof(peer),
+				  .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	ssize_t n = recvmsg(server->fd, &message, 0);
+
+	if (n <= 0)
+		return;
+	data.iov_len = (size_t)n;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
+			((struct in_pktinfo *)CMSG_DATA(c))->ipi_ifindex = 0;
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
+			((struct in6_pktinfo *)CMSG_DATA(c))->ipi6_ifindex = 0;
+	}
+	sendmsg(server->fd, &message, 0);
+}
+
 /* True when the socket is finished with. */
 static bool serve_ready(struct server *server)
 {
@@ -192,12 +226,7 @@ static bool serve_ready(struct server *server)
 		return false;
 	}
 	if (server->what.kind == KIND_UDP) {
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-
-		n = recvfrom(server->fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&peer, &len);
-		if (n > 0)
-			sendto(server->fd, buffer, (size_t)n, 0, (struct sockaddr *)&peer, len);
+		serve_udp(server);
 		return false;
 	}
 	n = read(server->fd, buffer, sizeof(buffer));
