@@ -23,7 +23,8 @@ IMAGE_PACKAGES := containernetworking-plugins dpkg-dev
 LIBS := libbpf libnl-3.0 libnl-route-3.0 libnftables libcjson libevent libevent_pthreads yaml-0.1 libcurl
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
 	-Wno-format-truncation -Wno-missing-field-initializers $(if $(CI),-Werror)
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP
+INCLUDE := -Iinclude
+CPPFLAGS += -D_GNU_SOURCE $(INCLUDE) -Isrc -MMD -MP
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 $(WARN) $(SANITIZE)
 LDFLAGS += $(SANITIZE)
@@ -64,7 +65,7 @@ $(O)/%.o: %.c | deps
 
 # --- the kernel room
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Wno-unused-function \
-	-I. -Iinclude -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+	-I. $(INCLUDE) -I/usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
 
 $(BPF_OBJECT): bpf/bulkhead.bpf.c | deps
 	@mkdir -p $(@D)
@@ -128,8 +129,9 @@ $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dat
 bpf-tests: $(BPF_TESTS)
 
 # --- traffic for tests, demo and bench
-TOOLS := $(O)/probe $(O)/traffic $(O)/daemon-double $(O)/fake-api $(O)/verdicts
+TOOLS := $(O)/probe $(O)/beat $(O)/traffic $(O)/daemon-double $(O)/fake-api $(O)/verdicts
 $(O)/probe: $(O)/tests/netns/probe.o
+$(O)/beat: $(O)/tests/netns/beat.o
 $(O)/traffic: $(O)/tests/bench/traffic.o
 $(O)/daemon-double: $(O)/tests/netns/daemon_double.o $(call libs,dataplane base)
 $(O)/fake-api: $(O)/tests/netns/fake_api.o $(O)/libtest.a $(call libs,base)
@@ -139,6 +141,14 @@ $(O)/verdicts: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/daemon-double: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(TOOLS):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+# --- the next version, for tests of upgrades: these sources over another layout
+NEXT := $(O)/next
+$(NEXT)/include/bulkhead/abi.h: include/bulkhead/abi.h tests/lib/next_layout.awk
+	@mkdir -p $(@D)
+	$(call say,AWK,$@)awk -f tests/lib/next_layout.awk $< >$@
+next: $(NEXT)/include/bulkhead/abi.h | deps
+	@$(MAKE) --no-print-directory O=$(NEXT) INCLUDE='-I$(NEXT)/include -Iinclude' $(NEXT)/bulkhead $(NEXT)/bulkheadd
 
 BASELINES := $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/*.bpf.c))
 $(BASELINES): $(O)/%.bpf.o: %.bpf.c | deps
@@ -165,7 +175,7 @@ test-cluster: all $(TOOLS) | $(O)/.cluster-deps ## against a real API server, an
 
 NETNS_TESTS := $(filter-out %lib.sh,$(wildcard tests/netns/*.sh))
 
-test: all units bpf-tests $(TOOLS) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
+test: all units bpf-tests $(TOOLS) next | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS) $(CLUSTER_TESTS)
 
 check: units | test-deps ## what needs no root
@@ -243,6 +253,6 @@ compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests bench bench-kube deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests next bench bench-kube deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

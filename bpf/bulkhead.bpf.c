@@ -15,8 +15,10 @@ SEC("tc")
 int bh_from_pod(struct __sk_buff *skb)
 {
 	struct pass pass = { 0 };
-	int r = from_pod(skb, &pass);
+	int r;
 
+	hand_over(skb, BH_EGRESS);
+	r = from_pod(skb, &pass);
 	return pass_exit(skb, &pass, r, r == 0 && may_deliver(&pass));
 }
 
@@ -24,8 +26,10 @@ SEC("tc")
 int bh_to_pod(struct __sk_buff *skb)
 {
 	struct pass pass = { 0 };
-	int r = to_pod(skb, &pass);
+	int r;
 
+	hand_over(skb, BH_INGRESS);
+	r = to_pod(skb, &pass);
 	return pass_exit(skb, &pass, r, false);
 }
 

@@ -10,6 +10,7 @@
 #ifndef BPF_FLOW_H
 #define BPF_FLOW_H
 
+#include "bpf/handover.h"
 #include "bpf/pass.h"
 #include "bpf/policy.h"
 #include "bpf/sweep.h"

@@ -150,7 +150,7 @@ static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *
 	if (!addr_eq(&quote.dst, &pkt->src) && (pass->direction == BH_EGRESS || !icmp_from_any_router(pkt)))
 		return -BH_ICMP_ERROR;
 	view.src_is_hi = flow_key_fill(&key, &quote);
-	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
+	view.flow = flow_find(&key);
 	if (!view.flow || !flow_is_live(view.flow, pass->now))
 		return -BH_ICMP_ERROR;
 	own = pass->direction == BH_EGRESS ? flow_dst(&view) : flow_src(&view);

@@ -130,4 +130,20 @@ struct {
 	__type(value, struct bh_range);
 } bh_ranges SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, BH_NEXT_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} bh_next SEC(".maps");
+
+/* The flow records of the layout before this one. The loader gives it that layout's
+ * value size, or leaves it out: see handover.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BH_FLOWS_MAX);
+	__type(key, struct bh_flow_key);
+	__type(value, struct bh_flow);
+} bh_flows_prev SEC(".maps");
+
 #endif

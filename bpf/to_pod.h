@@ -94,7 +94,7 @@ static __always_inline int to_pod_flow(struct pass *pass)
 	int r;
 
 	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
-	view.flow = bpf_map_lookup_elem(&bh_flows, &key);
+	view.flow = flow_find(&key);
 	known = view.flow && flow_is_live(view.flow, pass->now) && end_is_own(pass, flow_dst(&view)) &&
 		far_resolve(pass, flow_src(&view));
 	if (is_trusted(pass))

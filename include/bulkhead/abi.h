@@ -6,8 +6,10 @@
  * All addresses are 16 bytes in network order; IPv4 travels v4-mapped
  * (::ffff:a.b.c.d), so one key type serves both families.
  *
- * Upgrade rule: append nothing, reorder nothing, resize nothing without
- * raising BH_ABI. The daemon refuses pins of another BH_ABI in words.
+ * Upgrade rule: whoever changes a layout raises BH_ABI, and lets records grow only
+ * at their end, by fields whose zero means what was before. Then the daemon hands
+ * live hooks over from the older layout without a gap (dataplane/handover.h).
+ * Every other difference it refuses in words.
  */
 #ifndef BULKHEAD_ABI_H
 #define BULKHEAD_ABI_H
@@ -34,7 +36,7 @@
 #define BH_RANGES_MAX	  32768 /* pod ranges of the cluster's nodes */
 #define BH_RANGE_LENS	  8	/* different lengths among them */
 
-/* Map names (under 16 characters) and their pins under <bpffs>/bulkhead. */
+/* Map names (under 16 characters); dataplane/pins.h says where they are pinned. */
 #define BH_MAP_CONFIG	   "bh_config"
 #define BH_MAP_ENDPOINTS   "bh_endpoints"
 #define BH_MAP_LOCALS	   "bh_locals"
@@ -51,6 +53,8 @@
 #define BH_MAP_COUNTERS	   "bh_counters"
 #define BH_MAP_TUNNEL	   "bh_tunnel"
 #define BH_MAP_RANGES	   "bh_ranges"
+#define BH_MAP_NEXT	   "bh_next"
+#define BH_MAP_FLOWS_PREV  "bh_flows_prev"
 
 #define BH_PROG_FROM_POD "bh_from_pod"
 #define BH_PROG_TO_POD	 "bh_to_pod"
@@ -78,12 +82,14 @@ enum bh_action {
 	BH_AUDIT = 2, /* allowed, and reported as what would have been dropped */
 };
 
-/* bh_config[0]. Written by the daemon, read by every program. */
+/* bh_config[0]. Written by the daemon, read by every program. `abi` and `flags` keep
+ * their place in every layout. */
 enum bh_config_flags {
 	BH_CONFIG_DROP_FRAGMENTS = 1 << 0,
 	BH_CONFIG_ALLOW_EXT_HEADERS = 1 << 1, /* IPv6 HBH, DestOpt, Routing but RH0/RH2 */
 	BH_CONFIG_ALLOW_ENCAP = 1 << 2,	      /* protocols 4, 41, 47 by port-less rules */
 	BH_CONFIG_KEEP_FLOWS = 1 << 3,	      /* R19's setting: live flows survive a policy change */
+	BH_CONFIG_HANDED_OVER = 1 << 30,      /* bh_next has the programs that judge now */
 };
 
 struct bh_config {
@@ -286,6 +292,11 @@ struct bh_event {
 	__u16 length;	 /* of the frame */
 };
 BH_ASSERT_SIZE(struct bh_event, 64);
+
+/* bh_next[enum bh_direction]: the programs of the layout after this one, while its
+ * daemon takes the hooks over. One flag in bh_config sends every packet of the node
+ * there at the same moment. */
+#define BH_NEXT_MAX 2
 
 /*
  * bh_tunnel[0] and bh_ranges: who may send through the tunnel, and where a packet

@@ -44,7 +44,7 @@ static const char *hook_of(const struct agent *agent, uint32_t ifindex)
 	char name[32], path[PATH_MAX];
 
 	snprintf(name, sizeof(name), "%u-from", ifindex);
-	if (pin_path(path, agent->config->pin_root, "links", name, NULL) < 0)
+	if (pin_path(path, agent->config->pin_root, PINS_LINKS, name, NULL) < 0)
 		return "none";
 	return access(path, F_OK) == 0 ? "tcx" : "clsact";
 }

@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 #include "cni/join.h"
-#include "cni/lock.h"
 #include "dataplane/hook.h"
 
 static struct bh_endpoint row_make(const struct join *join)
@@ -33,7 +32,7 @@ static int row_claim(struct join *join, struct err *err)
 {
 	struct bh_endpoint row = row_make(join);
 	auto_close int lock = -1;
-	int r = lock_claim(join->conf->run_dir, &lock, err);
+	int r = maps_lock(join->maps, &lock, err);
 
 	if (r < 0)
 		return r;
@@ -51,6 +50,8 @@ int endpoint_claim(struct join *join, struct failure *failure)
 
 	if (r == -EEXIST)
 		return failure_from(failure, CODE_EXISTS, &err, "the interface is an endpoint already");
+	if (r == -ESTALE)
+		return failure_from(failure, CODE_TRY_LATER, &err, "the daemon was upgraded meanwhile");
 	if (r == -ENOSPC) /* another pod leaving frees one, but the next interface number may do as well */
 		return failure_from(failure, CODE_TRY_LATER, &err, "no endpoint slot");
 	if (r < 0)
@@ -66,7 +67,7 @@ void endpoint_release(struct join *join)
 
 	if (!join->claimed)
 		return;
-	if (lock_claim(join->conf->run_dir, &lock, &err) < 0 ||
+	if (maps_lock(join->maps, &lock, &err) < 0 ||
 	    maps_endpoint_release(join->maps, join->attachment.ifindex, &err) < 0)
 		log_warn("endpoint row left behind, closed, after a failed ADD; the daemon's sweep frees it: "
 			 "interface=%u reason=\"%s\"",

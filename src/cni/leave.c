@@ -57,7 +57,9 @@ static int leave_open(struct leave *leave, struct failure *failure)
 			 request->container_id, err.msg);
 	leave->has_state = r == 0;
 	r = maps_open(conf->pin_root, &leave->maps, &err);
-	if (r < 0 && r != -ENOENT)
+	if (r == -EPROTO) /* another version's: its daemon finds the row without an interface */
+		log_warn("endpoint row left to the daemon: %s", err.msg);
+	else if (r < 0 && r != -ENOENT)
 		return failure_from(failure, CODE_ENDPOINT, &err, "cannot open the endpoint table");
 	if (link_ns_open(-1, &leave->host, &err) < 0)
 		return failure_from(failure, CODE_LINK, &err, "netlink");
@@ -124,9 +126,9 @@ static int row_release(struct leave *leave, struct err *err)
 
 	if (!leave->maps || maps_endpoint_find(leave->maps, leave->ifindex, &slot, NULL) < 0)
 		return 0;
-	r = lock_claim(leave->conf->run_dir, &lock, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
+	r = maps_lock(leave->maps, &lock, err);
+	if (r < 0)
+		return r == -ENOENT || r == -ESTALE ? 0 : r;
 	if (maps_endpoint_get(leave->maps, slot, &row, NULL) < 0 || memcmp(row.mac, leave->mac, 6) != 0)
 		return 0;
 	return maps_endpoint_release(leave->maps, leave->ifindex, err);

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -55,21 +54,6 @@ int lock_container(const char *run_dir, const char *container_id, unsigned int t
 			return err_set(err, EBUSY, "another command for container %s is running",
 				       container_id);
 		nanosleep(&pause, NULL);
-	}
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-int lock_claim(const char *run_dir, int *ret_fd, struct err *err)
-{
-	auto_close int fd = -1;
-	int r = lock_file_open(run_dir, "claim.lock", &fd, err);
-
-	if (r < 0)
-		return r;
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return err_set(err, errno, "claim.lock: %s", strerror(errno));
 	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Locks under runDir. Both go when the process goes, and leave no file per
+/* The lock under runDir. It goes when the process goes, and leaves no file per
  * container behind. The holder closes the descriptor. */
 #ifndef CNI_LOCK_H
 #define CNI_LOCK_H
@@ -9,7 +9,5 @@
 /* One command at a time for one container; different containers do not meet. */
 int lock_container(const char *run_dir, const char *container_id, unsigned int timeout_ms, int *ret_fd,
 		   struct err *err);
-/* Held while an endpoint row is claimed or cleared (maps.h). */
-int lock_claim(const char *run_dir, int *ret_fd, struct err *err);
 
 #endif

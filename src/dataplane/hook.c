@@ -85,16 +85,6 @@ static int sides_attach(const char *root, uint32_t ifindex, const struct hook_si
 	return 0;
 }
 
-int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err)
-{
-	enum hook_kind kind = HOOK_NONE;
-	int r = sides_attach(root, ifindex, hook_sides, &kind, err);
-
-	if (r == 0 && ret_kind)
-		*ret_kind = kind;
-	return r;
-}
-
 int hook_attach_tunnel(const char *root, uint32_t ifindex, struct err *err)
 {
 	enum hook_kind kind;
@@ -180,6 +170,37 @@ int hook_replace(const char *root, uint32_t ifindex, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+/* A daemon that replaced the pinned programs between our opening one and attaching
+ * it has not seen this interface; we see that the pin is another now. */
+static int hook_attach_latest(const char *root, uint32_t ifindex, struct err *err)
+{
+	int r = hook_check(root, ifindex, err);
+
+	for (int i = 0; r == -EPROTO && i < 3; i++) {
+		r = hook_replace(root, ifindex, err);
+		if (r == 0)
+			r = hook_check(root, ifindex, err);
+	}
+	return r;
+}
+
+int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err)
+{
+	enum hook_kind kind = HOOK_NONE;
+	int r = sides_attach(root, ifindex, hook_sides, &kind, err);
+
+	if (r < 0)
+		return r;
+	r = hook_attach_latest(root, ifindex, err);
+	if (r < 0) {
+		hook_detach(root, ifindex, NULL);
+		return err_wrap(err, r, "interface %u after attaching", ifindex);
+	}
+	if (ret_kind)
+		*ret_kind = kind;
 	return 0;
 }
 

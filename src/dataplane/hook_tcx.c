@@ -23,7 +23,7 @@ static int link_path(char out[PATH_MAX], const char *root, uint32_t ifindex, con
 	char name[32];
 
 	snprintf(name, sizeof(name), "%u-%s", ifindex, side->name);
-	return pin_path(out, root, "links", name, err);
+	return pin_path(out, root, PINS_LINKS, name, err);
 }
 
 /* Opens the pinned link if it still holds its interface; a link that outlived

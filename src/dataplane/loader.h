@@ -14,11 +14,11 @@ void loader_config_default(struct bh_config *ret_config);
  * (-ENOTSUP), before anything is changed. */
 int loader_probe(struct err *err);
 
-/* Creates the maps under root (or takes over the pinned ones; -EPROTO when their
- * layout or BH_ABI differs), loads the programs, writes the configuration, pins
- * the programs (atomically replacing older pins), and replaces the programs of
- * every hook already attached, without a gap. bpffs must be mounted at or above
- * root. */
+/* Creates the maps under root (or takes over the pinned ones; from an older layout
+ * by a handover, see handover.h; -EPROTO names the map where that cannot be), loads
+ * the programs, writes the configuration, pins the programs (atomically replacing
+ * older pins), and replaces the programs of every hook already attached, without a
+ * gap. Holds pins_lock(). bpffs must be mounted at or above root. */
 int loader_run(const char *root, const struct bh_config *config, struct err *err);
 
 /* Removes every pin: programs, maps, links. Endpoints become unprotected: for

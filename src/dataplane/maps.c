@@ -53,8 +53,22 @@ struct maps *maps_free(struct maps *maps)
 	}
 	if (maps->sweep_fd >= 0)
 		close(maps->sweep_fd);
+	free(maps->root);
 	free(maps);
 	return NULL;
+}
+
+int maps_lock(struct maps *maps, int *ret_fd, struct err *err)
+{
+	auto_close int fd = -1;
+	int r = pins_lock(maps->root, &fd, err);
+
+	if (r < 0)
+		return r;
+	if (pins_current_check(maps->root, err) < 0)
+		return -ESTALE;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 static int array_map(int fd, size_t bytes, const char *name, void *ret, struct err *err)
@@ -67,26 +81,16 @@ static int array_map(int fd, size_t bytes, const char *name, void *ret, struct e
 	return 0;
 }
 
-static int maps_check_abi(struct maps *maps, const char *root, struct err *err)
-{
-	struct bh_config config;
-	__u32 zero = 0;
-
-	if (bpf_map_lookup_elem(maps->fd[MAP_CONFIG], &zero, &config) < 0)
-		return err_set(err, errno, "reading %s: %s", BH_MAP_CONFIG, strerror(errno));
-	if (config.abi != BH_ABI)
-		return err_set(err, EPROTO, "the tables under %s have layout %u, this program needs %u", root,
-			       config.abi, BH_ABI);
-	return 0;
-}
-
 int maps_open(const char *root, struct maps **ret_maps, struct err *err)
 {
 	cleanup(maps_free_auto) struct maps *maps = maps_new();
 	int r;
 
-	if (!maps)
+	if (!maps || !(maps->root = strdup(root)))
 		return err_set(err, ENOMEM, "table handle");
+	r = pins_current_check(root, err);
+	if (r < 0)
+		return r;
 	for (int i = 0; i < MAP_COUNT; i++) {
 		maps->fd[i] = pin_open_map(root, map_names[i], err);
 		if (maps->fd[i] < 0)
@@ -98,9 +102,6 @@ int maps_open(const char *root, struct maps **ret_maps, struct err *err)
 	maps->n_cpus = libbpf_num_possible_cpus();
 	if (maps->n_cpus < 0)
 		return err_set(err, -maps->n_cpus, "counting the possible CPUs");
-	r = maps_check_abi(maps, root, err);
-	if (r < 0)
-		return r;
 	r = array_map(maps->fd[MAP_ENDPOINTS], ENDPOINTS_BYTES, BH_MAP_ENDPOINTS, &maps->endpoints, err);
 	if (r < 0)
 		return r;

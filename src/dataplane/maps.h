@@ -12,13 +12,18 @@
 #include "base/err.h"
 
 struct maps;
-/* Opens the pinned maps under root. -ENOENT: the daemon has never run here. */
+/* Opens the pinned maps under root. -ENOENT: the daemon has never run here; -EPROTO:
+ * they are of another version's layout. */
 int maps_open(const char *root, struct maps **ret_maps, struct err *err);
 struct maps *maps_free(struct maps *maps);
 
+/* Held while an endpoint row is claimed or cleared; the caller closes it. -ESTALE: a
+ * daemon of another layout has taken over since the maps were opened. */
+int maps_lock(struct maps *maps, int *ret_fd, struct err *err);
+
 /* Endpoint rows. claim: finds the slot for endpoint->ifindex (ABI: bh_endpoints),
  * zeroes its usage, counters and fragments and writes the row closed (BH_EP_OPEN
- * stripped). Callers hold the claim lock (/run/bulkhead/claim.lock). -ENOSPC: no
+ * stripped). Callers hold maps_lock(). -ENOSPC: no
  * free slot in reach; -EEXIST: the ifindex has a row. */
 int maps_endpoint_claim(struct maps *maps, const struct bh_endpoint *endpoint, uint32_t *ret_slot,
 			struct err *err);

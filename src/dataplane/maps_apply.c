@@ -2,13 +2,11 @@
 /* The plan, applied: one write after the other, exactly in its order. */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/addr.h"
+#include "dataplane/fence.h"
 #include "dataplane/maps_room.h"
 
 static int row_put(int fd, const void *key, const void *value)
@@ -72,12 +70,6 @@ static int endpoint_put(struct maps *maps, const struct bh_write *write)
 	__atomic_store_n(&row->revision, write->endpoint.revision, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&row->flags, flags, __ATOMIC_SEQ_CST);
 	return 0;
-}
-
-/* A grace period: every program that started before it has ended. */
-static int fence(void)
-{
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0 ? -errno : 0;
 }
 
 static int write_apply(struct maps *maps, const struct bh_write *write)

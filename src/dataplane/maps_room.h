@@ -25,6 +25,7 @@ enum map_id {
 };
 
 struct maps {
+	char *root;
 	int fd[MAP_COUNT];
 	int sweep_fd;		       /* the program that expires flows */
 	struct bh_endpoint *endpoints; /* the kernel's array itself */

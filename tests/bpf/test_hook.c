@@ -4,8 +4,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,7 +108,7 @@ static void other_filters_are_left_alone(void **state)
 	(void)state;
 	force_clsact(true);
 	kern_run("tc qdisc add dev h%u clsact && tc filter add dev h%u ingress prio 20 bpf da "
-		 "object-pinned " KERN_ROOT "/progs/bh_to_pod",
+		 "object-pinned " KERN_ROOT "/" PINS_PROGS "/bh_to_pod",
 		 serial - 1, serial - 1);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0);
 	assert_int_equal(hook_detach(KERN_ROOT, ifindex, &err), 0);
@@ -123,7 +125,7 @@ static void somebody_elses_place_is_not_taken(void **state)
 	(void)state;
 	/* The other program at the very handle and priority that are ours. */
 	kern_run("tc qdisc add dev h%u clsact && tc filter add dev h%u ingress prio 1 handle 0xbd bpf da "
-		 "object-pinned " KERN_ROOT "/progs/bh_to_pod",
+		 "object-pinned " KERN_ROOT "/" PINS_PROGS "/bh_to_pod",
 		 serial - 1, serial - 1);
 	force_clsact(true);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), -EBUSY);
@@ -139,7 +141,7 @@ static void failed_attach_leaves_neither_side(void **state)
 
 	(void)state;
 	kern_run("tc qdisc add dev h%u clsact && tc filter add dev h%u egress prio 1 handle 0xbd bpf da "
-		 "object-pinned " KERN_ROOT "/progs/bh_from_pod",
+		 "object-pinned " KERN_ROOT "/" PINS_PROGS "/bh_from_pod",
 		 serial - 1, serial - 1);
 	force_clsact(true);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), -EBUSY);
@@ -159,10 +161,12 @@ static void another_program_in_our_place_is_noticed(void **state)
 	/* A newer program is pinned, the hook still runs the older one. */
 	fd = pin_open_prog(KERN_ROOT, BH_PROG_TO_POD, &err);
 	assert_true(fd >= 0);
-	assert_int_equal(rename(KERN_ROOT "/progs/bh_from_pod", KERN_ROOT "/progs/kept"), 0);
-	assert_int_equal(pin_replace(fd, KERN_ROOT "/progs/bh_from_pod", &err), 0);
+	assert_int_equal(rename(KERN_ROOT "/" PINS_PROGS "/bh_from_pod", KERN_ROOT "/" PINS_PROGS "/kept"),
+			 0);
+	assert_int_equal(pin_replace(fd, KERN_ROOT "/" PINS_PROGS "/bh_from_pod", &err), 0);
 	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), -EPROTO);
-	assert_int_equal(rename(KERN_ROOT "/progs/kept", KERN_ROOT "/progs/bh_from_pod"), 0);
+	assert_int_equal(rename(KERN_ROOT "/" PINS_PROGS "/kept", KERN_ROOT "/" PINS_PROGS "/bh_from_pod"),
+			 0);
 	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
 	close(fd);
 }
@@ -229,24 +233,22 @@ static void ours_is_first_whoever_came_before(void **state)
 	close(other);
 }
 
-static void layout_of_another_version_is_refused_in_words(void **state)
+/* What a newer daemon would leave, as far as ours looks at it. */
+static void a_newer_layout_is_refused_in_words(void **state)
 {
-	struct bh_config config;
 	struct err err = { 0 };
 	struct maps *maps;
-	int fd = pin_open_map(KERN_ROOT, BH_MAP_CONFIG, &err);
-	__u32 zero = 0;
 
 	(void)state;
-	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &config), 0);
-	config.abi = BH_ABI + 1;
-	assert_int_equal(bpf_map_update_elem(fd, &zero, &config, 0), 0);
+	kern_run("mkdir -p " KERN_ROOT "/abi_99/maps");
+	assert_int_equal(pins_current_set(KERN_ROOT, 99, &err), 0);
 	assert_int_equal(loader_run(KERN_ROOT, &kern->config, &err), -EPROTO);
-	assert_non_null(strstr(err.msg, "layout"));
+	assert_non_null(strstr(err.msg, "layout 99, this program needs " PINS_TEXT(BH_ABI)));
 	assert_int_equal(maps_open(KERN_ROOT, &maps, &err), -EPROTO);
-	config.abi = BH_ABI;
-	assert_int_equal(bpf_map_update_elem(fd, &zero, &config, 0), 0);
-	close(fd);
+	assert_non_null(strstr(err.msg, "layout 99, this program needs " PINS_TEXT(BH_ABI)));
+	assert_int_equal(pins_current_set(KERN_ROOT, BH_ABI, &err), 0);
+	assert_int_equal(loader_run(KERN_ROOT, &kern->config, &err), 0);
+	assert_int_equal(access(KERN_ROOT "/abi_99", F_OK), -1);
 }
 
 static void map_of_another_shape_is_refused_in_words(void **state)
@@ -255,16 +257,48 @@ static void map_of_another_shape_is_refused_in_words(void **state)
 	int fd;
 
 	(void)state;
-	kern_run("mkdir -p " KERN_ROOT "2/maps");
+	kern_run("mkdir -p " KERN_ROOT "2/" PINS_MAPS);
 	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "bh_peers", 16, 4, 64, NULL);
 	assert_true(fd >= 0);
-	assert_int_equal(bpf_obj_pin(fd, KERN_ROOT "2/maps/bh_peers"), 0);
+	assert_int_equal(bpf_obj_pin(fd, KERN_ROOT "2/" PINS_MAPS "/bh_peers"), 0);
+	assert_int_equal(pins_current_set(KERN_ROOT "2", BH_ABI, &err), 0);
 	assert_int_equal(loader_run(KERN_ROOT "2", &kern->config, &err), -EPROTO);
 	assert_non_null(strstr(err.msg, "bh_peers"));
 	assert_non_null(strstr(err.msg, "64 entries"));
 	close(fd);
 	assert_int_equal(loader_unpin_all(KERN_ROOT "2", &err), 0);
 	assert_int_equal(access(KERN_ROOT "2", F_OK), -1);
+}
+
+/* Claims and handovers exclude each other; after one, an old handle claims nothing. */
+static void a_handle_of_before_a_handover_claims_nothing(void **state)
+{
+	struct err err = { 0 };
+	int lock = -1, other = open(KERN_ROOT, O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+	kern_run("mkdir -p " KERN_ROOT "/abi_99/maps");
+	assert_int_equal(maps_lock(kern->maps, &lock, &err), 0);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	close(lock);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
+	assert_int_equal(pins_current_set(KERN_ROOT, 99, &err), 0);
+	assert_int_equal(maps_lock(kern->maps, &lock, &err), -ESTALE);
+	assert_int_equal(pins_current_set(KERN_ROOT, BH_ABI, &err), 0);
+	assert_int_equal(maps_lock(kern->maps, &lock, &err), 0);
+	close(lock);
+}
+
+static void pins_without_folders_are_refused_in_words(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	kern_run("mkdir -p " KERN_ROOT "2/maps");
+	assert_int_equal(loader_run(KERN_ROOT "2", &kern->config, &err), -EPROTO);
+	assert_non_null(strstr(err.msg, KERN_ROOT "2/maps"));
+	kern_run("rmdir " KERN_ROOT "2/maps " KERN_ROOT "2/links " KERN_ROOT "2");
 }
 
 static void tables_that_were_never_made_are_said_to_be_missing(void **state)
@@ -435,7 +469,9 @@ int main(void)
 		cmocka_unit_test(another_program_in_our_place_is_noticed),
 		cmocka_unit_test(vanished_interface_detaches_in_peace),
 		cmocka_unit_test(ours_is_first_whoever_came_before),
-		cmocka_unit_test(layout_of_another_version_is_refused_in_words),
+		cmocka_unit_test(a_newer_layout_is_refused_in_words),
+		cmocka_unit_test(a_handle_of_before_a_handover_claims_nothing),
+		cmocka_unit_test(pins_without_folders_are_refused_in_words),
 		cmocka_unit_test(map_of_another_shape_is_refused_in_words),
 		cmocka_unit_test(tables_that_were_never_made_are_said_to_be_missing),
 		cmocka_unit_test(programs_stay_within_the_verifiers_budget),

@@ -13,7 +13,7 @@ without() { # system-call errno what-the-line-says
 	is "without $1 ($2) the daemon does not start" $? 1
 	is "it says so in one line ($1)" "$(printf '%s\n' "$said" | wc -l)" 1
 	like "the line names what is missing ($1)" "$said" "$3"
-	check "no program or map is left ($1)" [ ! -e "$pin_root/maps" ]
+	check "no program or map is left ($1)" [ ! -e "$pin_root" ]
 	check "nobody listens ($1)" [ ! -e "$run_dir/bulkhead.sock" ]
 }
 without membarrier ENOSYS 'membarrier'

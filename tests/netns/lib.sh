@@ -14,6 +14,8 @@
 #               double_mode MODE               how it answers from now on
 #   traffic     reaches FROM TO [WHAT], denied FROM TO [WHAT]: by real sockets
 #               hold_start FROM TO PORT, hold_is_cut TO, hold_says TO, hold_stop TO
+#               beat_start FROM TO PORT..., beat_stop FROM: steady traffic (beat.c); then
+#               beat_lost_none FROM PORT, beat_passed_none FROM PORT
 #   plugin      cni COMMAND ID NETNS IFNAME < CONFIG: answer in $out, code in $status
 #               net_conf [JSON-MEMBERS]        prints a configuration; $net_version
 #                                              and $net_families ("4", "6", "46") shape it
@@ -231,6 +233,27 @@ hold_stop() {
 	kill -TERM "$pid" 2>/dev/null
 	wait_for 3 pid_is_gone "$pid"
 }
+beat_start() { # from to port...; $beat_rate a second
+	local from=$1 netns to
+	netns=/run/netns/$(basename "$(pod_file "$1")")
+	to=$(pod_addr "$2")
+	shift 2
+	(exec nsenter --net="$netns" "$BUILD/beat" "${beat_rate:-500}" "$to" "$@" >"$scratch/beat-$from" 2>&1) &
+	keep "beat-$from" $!
+	sleep 0.2
+}
+beat_stop() { # from
+	local pid
+	pid=$(cat "$scratch/keep-beat-$1")
+	kill -TERM "$pid" && wait_for 5 pid_is_gone "$pid"
+	sed "s/^/# $1 to /" "$scratch/beat-$1"
+}
+beat_says() { # from port condition on "sent" and "answered", for each kind
+	awk -v port="$2" '$1 == port { n++; for (i = 3; i < NF; i += 3) { sent = $i; answered = $(i + 1)
+		if (!('"$3"')) bad = 1 } } END { exit bad || n != 1 }' "$scratch/beat-$1"
+}
+beat_lost_none() { beat_says "$1" "$2" 'sent > 0 && answered == sent'; }
+beat_passed_none() { beat_says "$1" "$2" 'sent > 0 && answered == 0'; }
 pid_is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # --- daemons
