@@ -3,39 +3,9 @@
 # Objects from an API server (a scripted one), enforced on real pods: policies and
 # labels come and go, the server goes away and comes back.
 . "$(dirname "$0")/lib.sh"
+. "$netns_dir/kube_lib.sh"
 
-# --- the server: one command, one answer
-mkfifo "$scratch/api-in"
-"$BUILD/fake-api" <"$scratch/api-in" >"$scratch/api-out" 2>"$scratch/api-err" &
-keep api $!
-exec 8>"$scratch/api-in"
-said=1
-wait_for 5 test -s "$scratch/api-out" || exit 1
-port=$(head -n 1 "$scratch/api-out")
-answered() { [ "$(wc -l <"$scratch/api-out")" -ge "$said" ]; }
-api() { # command
-	said=$((said + 1))
-	echo "$1" >&8
-	wait_for 5 answered && [ "$(tail -n 1 "$scratch/api-out")" = ok ]
-}
-pod_object() { api "put|pods|shop|$1|uid-$1|\"app\":\"$2\"|\"spec\":{\"nodeName\":\"n\"}"; }
-policy_object() { api "put|networkpolicies|shop|$1|uid-$1||\"spec\":$2"; }
-
-cat >"$scratch/kubeconfig" <<END
-apiVersion: v1
-kind: Config
-current-context: test
-contexts: [{ name: test, context: { cluster: test, user: test } }]
-clusters: [{ name: test, cluster: { server: "http://127.0.0.1:$port" } }]
-users: [{ name: test, user: { token: canary-of-a-token } }]
-END
-
-start() {
-	"$BUILD/bulkheadd" --kubeconfig "$scratch/kubeconfig" --run-dir "$run_dir" --pin-root "$pin_root" \
-		--pod-wait 2 --log-level debug >>"$scratch/daemon.log" 2>&1 &
-	daemon_pid=$!
-	keep daemon "$daemon_pid"
-}
+start() { kube_daemon_start --pod-wait 2 --log-level debug; }
 readyz() {
 	exec 9<>/dev/tcp/127.0.0.1/9470 || return 1
 	printf 'GET /readyz HTTP/1.0\r\n\r\n' >&9
@@ -43,7 +13,6 @@ readyz() {
 	exec 9>&-
 }
 readyz_says() { readyz | grep -qE "$1"; }
-status_says() { ctl status -o json 2>/dev/null | tr -d '[:space:]' | grep -qE "$1"; }
 soon() { wait_for 5 "$@"; }
 
 for app in web db job; do pod_object "$app" "$app" || exit 1; done
