@@ -111,6 +111,7 @@ int agent_network_listen(struct agent *agent, struct err *err);
 /* The objects have been read: whatever of the nodes changed is brought into the
  * kernel now. */
 void agent_network_turn(struct agent *agent);
+void agent_network_second(struct agent *agent); /* once a second */
 
 /* What stands on disk and in the kernel against each other (reconcile.c). */
 int reconcile_start(struct agent *agent, struct err *err);

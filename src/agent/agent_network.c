@@ -97,6 +97,16 @@ static void on_look(evutil_socket_t fd, short what, void *data)
 		network_look(agent);
 }
 
+/* Nobody tells of a program that was taken off an interface. Without one of ours
+ * nothing passes the tunnel, so a second is soon enough. */
+void agent_network_second(struct agent *agent)
+{
+	if (network_is_whole(&agent->network) || event_pending(agent->on_network, EV_TIMEOUT, NULL))
+		return;
+	log_warn("network: a program is missing on %s, attaching it again", NETWORK_TUNNEL);
+	network_look(agent);
+}
+
 int agent_network_listen(struct agent *agent, struct err *err)
 {
 	const struct network *network = &agent->network;

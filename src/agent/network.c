@@ -139,6 +139,11 @@ static int device_ensure(struct network *network, struct err *err)
 	return 0;
 }
 
+bool network_is_whole(const struct network *network)
+{
+	return !network->tunnel || hook_check_tunnel(network->config->pin_root, network->tunnel, NULL) == 0;
+}
+
 static bool addr_is_wanted(const struct network_plan *plan, const struct bh_addr *addr)
 {
 	for (size_t i = 0; i < plan->n_own; i++) {

@@ -42,6 +42,9 @@ void network_drain(struct network *network);
 int network_sync(struct network *network, struct maps *maps, struct node *const *nodes, size_t n_nodes,
 		 struct err *err);
 
+/* Do the tunnel's programs stand where they should? True also without a tunnel. */
+bool network_is_whole(const struct network *network);
+
 /* What only the install step may do where the daemon's /proc/sys is read-only: lets
  * the node forward. */
 int network_prepare(const struct config *config, struct err *err);

@@ -66,7 +66,9 @@ serve_at() { # node or x, what...
 	keep "serve-$place" $!
 	served="$served $!"
 }
-cable() { ip -n $switch link set "p-$1" "$2"; } # node up|down
+cable() { # node up|down: the port forwards or not; the carrier stays, as with a switch far away
+	nsenter --net=/run/netns/$switch bridge link set dev "p-$1" state "$([ "$2" = up ] && echo 3 || echo 0)"
+}
 
 # --- nodes
 object_of_node() { # node

@@ -9,6 +9,9 @@
  *   probe hold ADDRESS PORT    one TCP connection that asks and waits for the echo every
  *                              20 ms; prints "up", then "cut" when an echo fails to come
  *                              for a second. SIGTERM: prints "alive N" and ends.
+ *   probe sink PORT            takes what TCP connections bring, says how much it was
+ *   probe push ADDRESS PORT BYTES  brings so much; prints "pushed BYTES in MS ms" once
+ *                              the other side has it all
  *
  * The kernel may lack SCTP sockets, so sctp/N is an INIT chunk over a raw socket and
  * its INIT ACK.
@@ -493,6 +496,67 @@ static int cmd_hold(int argc, char **argv)
 	return 0;
 }
 
+/* --- large transfers */
+
+static void sink_take(int fd)
+{
+	static char buffer[1 << 16];
+	uint64_t total = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+		total += (uint64_t)n;
+	send(fd, &total, sizeof(total), MSG_NOSIGNAL);
+	close(fd);
+}
+
+static __attribute__((noreturn)) int cmd_sink(const char *port)
+{
+	struct what what = { KIND_TCP, (uint16_t)strtoul(port, NULL, 10) };
+
+	serve_socket(what, AF_INET);
+	serve_socket(what, AF_INET6);
+	printf("ready\n");
+	fflush(stdout);
+	for (;;) {
+		struct pollfd polls[2] = { { servers[0].fd, POLLIN, 0 }, { servers[1].fd, POLLIN, 0 } };
+
+		if (poll(polls, (nfds_t)n_servers, -1) < 0)
+			die("poll");
+		for (int i = 0; i < n_servers; i++)
+			if (polls[i].revents)
+				sink_take(accept(servers[i].fd, NULL, NULL));
+	}
+}
+
+static int cmd_push(char **argv)
+{
+	static char buffer[1 << 16];
+	uint64_t total = strtoull(argv[2], NULL, 10), left = total, taken = 0;
+	struct timeval patience = { .tv_sec = 5 };
+	struct sockaddr_storage addr;
+	socklen_t len = address_parse(argv[0], (uint16_t)strtoul(argv[1], NULL, 10), &addr);
+	int fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int64_t start = now_ms();
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, len) < 0)
+		die("connect");
+	while (left) {
+		ssize_t n = send(fd, buffer, left < sizeof(buffer) ? left : sizeof(buffer), MSG_NOSIGNAL);
+
+		if (n <= 0)
+			die("send");
+		left -= (uint64_t)n;
+	}
+	shutdown(fd, SHUT_WR);
+	if (recv(fd, &taken, sizeof(taken), MSG_WAITALL) != sizeof(taken) || taken != total)
+		die("not all of it arrived");
+	printf("pushed %llu in %lld ms\n", (unsigned long long)total, (long long)(now_ms() - start));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && strcmp(argv[1], "serve") == 0)
@@ -501,6 +565,11 @@ int main(int argc, char **argv)
 		return cmd_try(argc - 2, argv + 2);
 	if (argc == 4 && strcmp(argv[1], "hold") == 0)
 		return cmd_hold(argc - 2, argv + 2);
-	fprintf(stderr, "usage: probe serve WHAT... | try [-t MS] ADDRESS,WHAT... | hold ADDRESS PORT\n");
+	if (argc == 3 && strcmp(argv[1], "sink") == 0)
+		return cmd_sink(argv[2]);
+	if (argc == 5 && strcmp(argv[1], "push") == 0)
+		return cmd_push(argv + 2);
+	fprintf(stderr, "usage: probe serve WHAT... | try [-t MS] ADDRESS,WHAT... | hold ADDRESS PORT | "
+			"sink PORT | push ADDRESS PORT BYTES\n");
 	return 2;
 }
