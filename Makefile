@@ -157,7 +157,7 @@ $(BASELINES): $(O)/%.bpf.o: %.bpf.c | deps
 $(O)/packet_bench: $(O)/tests/bench/packet_bench.o $(O)/tests/bench/spread.o $(O)/libtest.a $(call libs,dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/tests/bench/packet_bench.o: CPPFLAGS += -I.
-$(O)/kube_bench: $(patsubst %,$(O)/tests/bench/%.o,kube_bench kube_crowd decode_race spread) $(O)/libtest.a \
+$(O)/kube_bench: $(patsubst %,$(O)/tests/bench/%.o,kube_bench decode_race spread) $(O)/libtest.a \
 		$(call libs,kube policy dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs openssl $(LIBS)) -pthread -lm
 

@@ -30,8 +30,18 @@ static int scan_fail(const struct scan *scan, const char *what, struct err *err)
 	return err_set(err, EBADMSG, "line %u column %u: %s", line, column, what);
 }
 
-/* cJSON takes raw control bytes, and cuts a string at \u0000, so that two
- * different names could become one. */
+static bool is_hex4(const struct scan *scan)
+{
+	if (scan->end - scan->at < 5)
+		return false;
+	for (int i = 1; i < 5; i++)
+		if (!isxdigit((unsigned char)scan->at[i]))
+			return false;
+	return true;
+}
+
+/* cJSON takes raw control bytes, and cuts a string at \u0000 (and at a \u that no
+ * digits follow), so that two different names could become one. */
 static int scan_string(struct scan *scan, struct err *err)
 {
 	for (scan->at++; scan->at < scan->end && *scan->at != '"'; scan->at++) {
@@ -42,6 +52,8 @@ static int scan_string(struct scan *scan, struct err *err)
 		if (scan->end - scan->at > 5 && memcmp(scan->at, "\\u0000", 6) == 0)
 			return scan_fail(scan, "NUL in a string", err);
 		scan->at++;
+		if (scan->at < scan->end && *scan->at == 'u' && !is_hex4(scan))
+			return scan_fail(scan, "not four hexadecimal digits", err);
 	}
 	if (scan->at >= scan->end)
 		return scan_fail(scan, "string without an end", err);

@@ -46,6 +46,12 @@ void text_add(struct text *text, const char *bytes, size_t len)
 	text->data[text->len] = '\0';
 }
 
+void text_pad(struct text *text, size_t n)
+{
+	if (text_reserve(text, n))
+		memset(text->data + text->len, 0, n + 1);
+}
+
 void text_addf(struct text *text, const char *fmt, ...)
 {
 	va_list args;

@@ -17,6 +17,8 @@ struct text {
 
 void text_done(struct text *text);
 void text_add(struct text *text, const char *bytes, size_t len);
+/* Makes `n` zero bytes readable behind the end. */
+void text_pad(struct text *text, size_t n);
 void text_addf(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Hands the string over (caller frees); null if an append failed. */

@@ -73,6 +73,8 @@ int part_text(const cJSON *object, const char *key, const char *path, char **ret
 int part_labels(const cJSON *metadata, const char *path, struct labels *ret, struct err *err);
 const cJSON *part_annotation(const cJSON *object, const char *key);
 
+bool label_key_bytes_are_valid(const char *key, size_t len);
+bool label_value_bytes_are_valid(const char *value, size_t len);
 bool label_key_is_valid(const char *key);
 bool label_value_is_valid(const char *value);
 bool port_name_is_valid(const char *name);

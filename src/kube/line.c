@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/json_scan.h"
+
 /* A line may have cost megabytes; the next ones seldom do. */
 #define LINE_KEEP_BYTES (256u << 10)
 
@@ -11,7 +13,7 @@ static int line_end(struct line *line, struct err *err)
 {
 	int r;
 
-	text_add(&line->text, "", 0);
+	text_pad(&line->text, JSON_SCAN_PAD);
 	if (line->text.failed)
 		return err_set(err, ENOMEM, "line of %zu bytes", line->text.len);
 	/* Empty lines separate nothing: servers and proxies send them to stay awake. */

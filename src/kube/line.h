@@ -13,7 +13,8 @@
 
 struct line {
 	struct text text; /* of the line that has not ended */
-	/* One line without its newline; may be written to. Negative: stop here. */
+	/* One line without its newline, with JSON_SCAN_PAD behind it; may be written to.
+	 * Negative: stop here. */
 	int (*each)(char *text, size_t len, void *data, struct err *err);
 	void *data;
 };

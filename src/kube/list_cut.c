@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 
 #define ITEM_KEEP_BYTES (256u << 10)
 
@@ -13,22 +14,6 @@ void list_page_done(struct list_page *page)
 {
 	free(page->continue_token);
 	*page = (struct list_page){ 0 };
-}
-
-/* Inside a string until its end; returns how many bytes belong to it. */
-static size_t string_run(struct list_cut *cut, const char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (cut->escaped)
-			cut->escaped = false;
-		else if (bytes[i] == '\\')
-			cut->escaped = true;
-		else if (bytes[i] == '"') {
-			cut->in_string = false;
-			return i + 1;
-		}
-	}
-	return len;
 }
 
 static int item_add(struct list_cut *cut, const char *bytes, size_t len, struct err *err)
@@ -41,35 +26,18 @@ static int item_add(struct list_cut *cut, const char *bytes, size_t len, struct 
 
 static int item_end(struct list_cut *cut, struct err *err)
 {
-	int r = cut->each(cut->item.data, cut->item.len, cut->data, err);
+	int r;
 
+	text_pad(&cut->item, JSON_SCAN_PAD);
+	if (cut->item.failed)
+		return err_set(err, ENOMEM, "item %zu", cut->n);
+	r = cut->each(cut->item.data, cut->item.len, cut->data, err);
 	cut->n++;
 	cut->want_comma = true;
 	if (cut->item.cap > ITEM_KEEP_BYTES)
 		text_done(&cut->item);
 	cut->item.len = 0;
 	return r;
-}
-
-/* How far the item that is open goes in these bytes. Whether its braces pair up is
- * the JSON parser's to say. */
-static size_t item_run(struct list_cut *cut, const char *bytes, size_t len)
-{
-	size_t i = 0;
-
-	while (i < len && cut->depth) {
-		char c = bytes[i++];
-
-		if (cut->in_string)
-			i += string_run(cut, bytes + i - 1, len - i + 1) - 1;
-		else if (c == '"')
-			cut->in_string = true;
-		else if (c == '{' || c == '[')
-			cut->depth++;
-		else if (c == '}' || c == ']')
-			cut->depth--;
-	}
-	return i;
 }
 
 static int frame_add(struct list_cut *cut, char c, struct err *err)
@@ -87,7 +55,6 @@ static int items_step(struct list_cut *cut, char c, struct err *err)
 		return 0;
 	if (c == ']' && (cut->want_comma || cut->n == 0)) {
 		cut->in_items = false;
-		cut->depth = 1;
 		return frame_add(cut, c, err);
 	}
 	if (c == ',' && cut->want_comma) {
@@ -96,7 +63,7 @@ static int items_step(struct list_cut *cut, char c, struct err *err)
 	}
 	if (c != '{' || cut->want_comma)
 		return err_set(err, EBADMSG, "item %zu: not an object", cut->n);
-	cut->depth = 1;
+	cut->open = (struct json_depth){ .open = 1 };
 	return item_add(cut, &c, 1, err);
 }
 
@@ -129,7 +96,6 @@ static int frame_step(struct list_cut *cut, char c, struct err *err)
 		cut->key_len = 0;
 	} else if (c == '[' && key_is_items(cut) && !cut->had_items) {
 		cut->in_items = cut->had_items = true;
-		cut->depth = 0;
 	} else if (c == '{' || c == '[') {
 		cut->depth++;
 	} else if ((c == '}' || c == ']') && cut->depth) {
@@ -146,11 +112,11 @@ int list_cut_feed(struct list_cut *cut, const char *bytes, size_t len, struct er
 	int r = 0;
 
 	while (r == 0 && bytes < end) {
-		if (cut->in_items && cut->depth) {
-			size_t run = item_run(cut, bytes, (size_t)(end - bytes));
+		if (cut->in_items && cut->open.open) {
+			size_t run = json_depth_run(&cut->open, bytes, (size_t)(end - bytes));
 
 			r = item_add(cut, bytes, run, err);
-			if (r == 0 && cut->depth == 0)
+			if (r == 0 && cut->open.open == 0)
 				r = item_end(cut, err);
 			bytes += run;
 		} else if (cut->in_items) {

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/json_depth.h"
 #include "base/text.h"
 
 #define LIST_ITEM_MAX  (8u << 20)
@@ -24,7 +25,7 @@ struct list_page {
 void list_page_done(struct list_page *page);
 
 struct list_cut {
-	/* One item; may be written to. Negative: stop here. */
+	/* One item, with JSON_SCAN_PAD behind it; may be written to. Negative: stop here. */
 	int (*each)(char *text, size_t len, void *data, struct err *err);
 	void *data;
 
@@ -33,7 +34,8 @@ struct list_cut {
 	size_t n;    /* items so far */
 	char key[8]; /* the last string at the top level, when it is that short */
 	size_t key_len;
-	unsigned int depth; /* within the frame, or within the item */
+	unsigned int depth;	/* within the frame */
+	struct json_depth open; /* the item that has begun */
 	bool in_items, had_items, want_comma, in_string, escaped;
 };
 

@@ -6,6 +6,7 @@
 
 #include "kube/decode.h"
 #include "kube/objects.h"
+#include "kube/scan_pod.h"
 
 static bool pod_equal(const void *x, const void *y)
 {
@@ -118,6 +119,7 @@ const struct object_kind object_kind_pod = {
 	.change = CHANGE_POD,
 	.is_namespaced = true,
 	.decode = pod_decode,
+	.scan = scan_pod,
 	.equal = pod_equal,
 	.free = pod_drop,
 };

@@ -9,8 +9,6 @@
 #include "kube/backoff.h"
 
 #define BUCKETS_FIRST 64
-#define KEY_PART_MAX  253
-#define UID_MAX	      128
 
 struct object *object_free(struct object *object)
 {
@@ -239,18 +237,23 @@ static int kind_check(const struct object_kind *kind, const cJSON *json, bool mu
 	return 0;
 }
 
-static struct object *object_new(const struct object_kind *kind, const char *namespace, const char *name,
-				 const char *uid)
+struct object *object_new(const struct object_kind *kind, const char *namespace, const char *name,
+			  const char *uid, void *body)
 {
-	size_t key_size = strlen(namespace) + strlen(name) + 2, uid_size = strlen(uid) + 1;
-	struct object *object = calloc(1, sizeof(*object) + key_size + uid_size);
+	size_t namespace_len = strlen(namespace), name_size = strlen(name) + 1, uid_size = strlen(uid) + 1,
+	       key_size = namespace_len + 1 + name_size;
+	struct object *object = malloc(sizeof(*object) + key_size + uid_size);
 
-	if (!object)
+	if (!object) {
+		if (body)
+			kind->free(body);
 		return NULL;
-	object->kind = kind;
-	snprintf(object->key, key_size, "%s/%s", namespace, name);
+	}
+	*object = (struct object){ .kind = kind, .body = body, .uid = object->key + key_size };
+	memcpy(object->key, namespace, namespace_len);
+	object->key[namespace_len] = '/';
+	memcpy(object->key + namespace_len + 1, name, name_size);
 	memcpy(object->key + key_size, uid, uid_size);
-	object->uid = object->key + key_size;
 	return object;
 }
 
@@ -263,11 +266,11 @@ int object_read(const struct object_kind *kind, const cJSON *json, bool must_say
 	int r = kind_check(kind, json, must_say_kind, err);
 
 	if (r == 0)
-		r = text_want(metadata, "name", KEY_PART_MAX, &name, err);
+		r = text_want(metadata, "name", OBJECT_NAME_MAX, &name, err);
 	if (r == 0 && kind->is_namespaced)
-		r = text_want(metadata, "namespace", KEY_PART_MAX, &namespace, err);
+		r = text_want(metadata, "namespace", OBJECT_NAME_MAX, &namespace, err);
 	if (r == 0)
-		r = text_want(metadata, "uid", UID_MAX, &uid, err);
+		r = text_want(metadata, "uid", OBJECT_UID_MAX, &uid, err);
 	if (r == 0 && (strchr(name, '/') || strchr(namespace, '/')))
 		r = err_set(err, EBADMSG, "metadata.name: has a slash");
 	if (r < 0)
@@ -275,7 +278,7 @@ int object_read(const struct object_kind *kind, const cJSON *json, bool must_say
 	version[0] = '\0';
 	if (cJSON_IsString(rv) && strlen(rv->valuestring) < OBJECT_VERSION_MAX)
 		memcpy(version, rv->valuestring, strlen(rv->valuestring) + 1);
-	object = object_new(kind, namespace, name, uid);
+	object = object_new(kind, namespace, name, uid, NULL);
 	if (!object)
 		return err_set(err, ENOMEM, "%s %s/%s", kind->kind, namespace, name);
 	r = kind->decode(json, &object->body, err);

@@ -17,6 +17,8 @@
 #include "base/json.h"
 #include "kube/feed.h"
 
+struct object;
+
 struct object_kind {
 	const char *name;	 /* "networkpolicies" */
 	const char *kind;	 /* "NetworkPolicy" */
@@ -27,6 +29,8 @@ struct object_kind {
 	bool is_namespaced;
 	/* 1: decoded, with a remark in err. -EINVAL: cannot be used. */
 	int (*decode)(const cJSON *json, void **ret_body, struct err *err);
+	/* Null, or the same from the text where it is sure of it: see scan_pod(). */
+	int (*scan)(char *text, size_t len, const char **ret_type, char *ret_version, struct object **ret);
 	bool (*equal)(const void *a, const void *b); /* null: never */
 	void (*free)(void *body);
 };
@@ -51,12 +55,19 @@ struct objects {
 	size_t n_buckets; /* a power of two, or 0 */
 };
 
+#define OBJECT_NAME_MAX	   253
+#define OBJECT_UID_MAX	   128
+#define OBJECT_VERSION_MAX 128
+
+/* Takes `body` over, frees it when out of memory (null). */
+struct object *object_new(const struct object_kind *kind, const char *namespace, const char *name,
+			  const char *uid, void *body);
+
 /* Reads what every object has, then the rest by its kind. 1: usable in part or
  * not at all (body is null), err says why. -EBADMSG: it is not an object of this
  * kind or cannot be told from others. `version` gets metadata.resourceVersion,
  * empty when it has none. `must_say_kind`: kind and apiVersion may not be left out,
  * as the items of a list do. */
-#define OBJECT_VERSION_MAX 128
 int object_read(const struct object_kind *kind, const cJSON *json, bool must_say_kind,
 		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err);
 struct object *object_free(struct object *object);

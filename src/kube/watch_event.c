@@ -92,15 +92,10 @@ static void advance(struct watch *watch, const char *version)
 		snprintf(watch->version, sizeof(watch->version), "%s", version);
 }
 
-static int on_object(struct watch *watch, const char *type, const cJSON *json)
+/* `r` as object_read() gave it. */
+static int on_object(struct watch *watch, const char *type, struct object *object, const char *version, int r,
+		     const struct err *err)
 {
-	char version[OBJECT_VERSION_MAX];
-	struct object *object = NULL;
-	struct err err = { 0 };
-	int r = object_read(watch->kind, json, true, version, &object, &err);
-
-	if (r < 0)
-		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s", type, err.msg);
 	if (!version[0]) {
 		r = watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s: no resourceVersion", type,
 				object->key);
@@ -115,7 +110,7 @@ static int on_object(struct watch *watch, const char *type, const cJSON *json)
 		return r;
 	}
 	if (r > 0)
-		watch_report(watch, true, "%s: %s", object->key, err.msg);
+		watch_report(watch, true, "%s: %s", object->key, err->msg);
 	r = check_successor(watch, object);
 	if (r < 0) {
 		object_free(object);
@@ -125,6 +120,18 @@ static int on_object(struct watch *watch, const char *type, const cJSON *json)
 	if (r == 0)
 		advance(watch, version);
 	return r;
+}
+
+static int on_object_json(struct watch *watch, const char *type, const cJSON *json)
+{
+	char version[OBJECT_VERSION_MAX];
+	struct object *object = NULL;
+	struct err err = { 0 };
+	int r = object_read(watch->kind, json, true, version, &object, &err);
+
+	if (r < 0)
+		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s", type, err.msg);
+	return on_object(watch, type, object, version, r, &err);
 }
 
 static int initial_end(struct watch *watch, const char *version)
@@ -187,9 +194,38 @@ static int on_error(struct watch *watch, const cJSON *status)
 			   "error in the watch: %s", words[0] ? words : "without a reason");
 }
 
-int watch_on_line(char *text, size_t len, void *data, struct err *err)
+static void count_event(struct watch *watch)
 {
-	struct watch *watch = data;
+	watch->call_events++;
+	watch->counts.events++;
+	watch->progress_ms = pollset_now_ms();
+}
+
+static int event_done(struct watch *watch, int r)
+{
+	if (r == 0 && watch->state == WATCH_WATCHING)
+		watch_is_well(watch);
+	return r;
+}
+
+/* 1: the long way must be gone. */
+static int on_line_scanned(struct watch *watch, char *text, size_t len)
+{
+	char version[OBJECT_VERSION_MAX];
+	struct object *object = NULL;
+	const char *type = NULL;
+	int r = watch->kind->scan ? watch->kind->scan(text, len, &type, version, &object) : 1;
+
+	if (r > 0)
+		return 1;
+	if (r < 0)
+		return out_of_memory(watch);
+	count_event(watch);
+	return event_done(watch, on_object(watch, type, object, version, 0, NULL));
+}
+
+static int on_line_json(struct watch *watch, char *text, size_t len, struct err *err)
+{
 	auto_json cJSON *event = NULL;
 	const cJSON *type, *object;
 	const char *word;
@@ -205,32 +241,53 @@ int watch_on_line(char *text, size_t len, void *data, struct err *err)
 	word = cJSON_IsString(type) ? type->valuestring : "";
 	if (strcmp(word, "ERROR") == 0)
 		return on_error(watch, object);
-	watch->call_events++;
-	watch->counts.events++;
-	watch->progress_ms = pollset_now_ms();
+	count_event(watch);
 	if (strcmp(word, "BOOKMARK") == 0)
 		r = on_bookmark(watch, object);
 	else if (strcmp(word, "ADDED") == 0 || strcmp(word, "MODIFIED") == 0 || strcmp(word, "DELETED") == 0)
-		r = on_object(watch, word, object);
+		r = on_object_json(watch, word, object);
 	else
 		r = watch_judge(watch, WATCH_NEXT_LIST, true, -1, "event of unknown type \"%.32s\"", word);
-	if (r == 0 && watch->state == WATCH_WATCHING)
-		watch_is_well(watch);
-	return r;
+	return event_done(watch, r);
 }
 
-int watch_on_item(char *text, size_t len, void *data, struct err *err)
+int watch_on_line(char *text, size_t len, void *data, struct err *err)
 {
 	struct watch *watch = data;
+	int r = on_line_scanned(watch, text, len);
+
+	return r > 0 ? on_line_json(watch, text, len, err) : r;
+}
+
+static int item_read_json(const struct object_kind *kind, char *text, size_t len, struct object **ret,
+			  struct err *err)
+{
 	char version[OBJECT_VERSION_MAX];
-	struct object *object = NULL;
 	auto_json cJSON *json = NULL;
 	int r;
 
 	json_text_defang(text, len);
 	r = json_parse(text, len, &json, err);
-	if (r == 0)
-		r = object_read(watch->kind, json, false, version, &object, err);
+	return r < 0 ? r : object_read(kind, json, false, version, ret, err);
+}
+
+static int item_read(const struct object_kind *kind, char *text, size_t len, struct object **ret,
+		     struct err *err)
+{
+	char version[OBJECT_VERSION_MAX];
+	int r = kind->scan ? kind->scan(text, len, NULL, version, ret) : 1;
+
+	if (r < 0)
+		return err_set(err, -r, "%s", kind->kind);
+	return r > 0 ? item_read_json(kind, text, len, ret, err) : 0;
+}
+
+int watch_on_item(char *text, size_t len, void *data, struct err *err)
+{
+	struct watch *watch = data;
+	struct object *object = NULL;
+	int r = item_read(watch->kind, text, len, &object, err);
+
 	if (r < 0)
 		return err_wrap(err, r, "item %zu", watch->shadow.n);
 	if (r > 0)

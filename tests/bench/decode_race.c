@@ -6,8 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench/kube_crowd.h"
+#include "base/json_scan.h"
 #include "kube/objects.h"
+#include "lib/crowd.h"
 
 #define PODS   256 /* different ones: more than the caches of one */
 #define REPEAT 4   /* of all of them in one sample */
@@ -26,17 +27,19 @@ static double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
+/* The text is used up: this works on a copy, which counts. */
 static void decode_own(const struct text *pod)
 {
+	static char copy[64 << 10];
 	char version[OBJECT_VERSION_MAX];
 	struct object *object = NULL;
-	auto_json cJSON *json = NULL;
-	struct err err = { 0 };
 
-	json_text_defang(pod->data, pod->len);
-	if (json_parse(pod->data, pod->len, &json, &err) < 0 ||
-	    object_read(&object_kind_pod, json, false, version, &object, &err) < 0)
-		give_up(err.msg);
+	if (pod->len + JSON_SCAN_PAD >= sizeof(copy))
+		give_up("a pod is too large");
+	memcpy(copy, pod->data, pod->len);
+	memset(copy + pod->len, 0, JSON_SCAN_PAD);
+	if (object_kind_pod.scan(copy, pod->len, NULL, version, &object) != 0)
+		give_up("a pod was not read from its text");
 	object_free(object);
 }
 

@@ -26,11 +26,12 @@ bench() { # command: prints its figures
 bench machine
 bench "decode $rounds"
 bench start
-# the first pod of each of this node's namespaces: see kube_crowd.c
+# the first pod of each of this node's namespaces: see tests/lib/crowd.c
 net_families=4
-for i in $(seq 0 19); do
+for namespace in $(seq 0 19); do
+	i=$((namespace * (pods / namespaces)))
 	uid=$(printf '%08x-8d54-4f3a-9c55-0a4d1c2b3e4f' $((i * 2654435761 & 0xffffffff)))
-	pod_add "$(printf 'ns-%04d' "$i")" "$(printf 'app-0-7d9f8c6b5-%05x' "$i")" "$uid" || exit 1
+	pod_add "$(printf 'ns-%04d' "$namespace")" "$(printf 'app-0-7d9f8c6b5-%05x' "$i")" "$uid" || exit 1
 done
 bench "cold $rounds pages"
 bench "cold $rounds stream"

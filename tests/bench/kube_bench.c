@@ -32,10 +32,10 @@
 
 #include "base/addr.h"
 #include "bench/decode_race.h"
-#include "bench/kube_crowd.h"
 #include "bench/spread.h"
 #include "dataplane/pins.h"
 #include "lib/apiserver.h"
+#include "lib/crowd.h"
 
 #define ROUNDS_MAX  101
 #define SYNC_S	    120 /* no start takes longer */
@@ -312,14 +312,14 @@ static void events(struct bench *bench, unsigned int n)
 {
 	double *us = calloc(n + 1, sizeof(*us));
 	int64_t end = now_ns() + EVENTS_S * INT64_C(1000000000);
-	size_t lost = 0, seen = 0;
+	size_t first = crowd_pod_of(CROWD_LOCAL_NAMESPACES), lost = 0, seen = 0;
 
 	if (!us)
 		give_up("samples");
 	peers_open(bench);
 	for (unsigned int i = 0; i < n && now_ns() < end; i++) {
 		/* Away and back again, so that the cluster is what it was. */
-		size_t pod = CROWD_LOCAL_NAMESPACES + i / 2 * 7919 % (crowd.pods - CROWD_LOCAL_NAMESPACES);
+		size_t pod = first + i / 2 * 7919 % (crowd.pods - first);
 		double took = event_us(bench, pod, i % 2 ? NULL : "elsewhere", i + 1);
 
 		if (took < 0)
@@ -343,13 +343,14 @@ static void rate(struct bench *bench, unsigned int seconds, bool relabels)
 {
 	int64_t start = now_ns(), next = start;
 	double before = cpu_s(bench->pid), spent;
+	size_t first = crowd_pod_of(CROWD_LOCAL_NAMESPACES);
 	unsigned int n = 0;
 
 	for (; next - start < seconds * INT64_C(1000000000); next += 1000000, n++) {
 		while (now_ns() < next)
 			sleep_us((next - now_ns()) / 1000 + 1);
-		say_pod(bench, CROWD_LOCAL_NAMESPACES + n * 7919ul % (crowd.pods - CROWD_LOCAL_NAMESPACES),
-			relabels ? "elsewhere" : NULL, n + 1);
+		say_pod(bench, first + n * 7919ul % (crowd.pods - first), relabels ? "elsewhere" : NULL,
+			n + 1);
 	}
 	spent = (double)(now_ns() - start) / 1e9;
 	sleep_us(200000);
@@ -424,7 +425,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	crowd = (struct crowd){ strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10),
 				strtoul(argv[6], NULL, 10) };
-	if (crowd.pods <= CROWD_LOCAL_NAMESPACES || crowd.namespaces < CROWD_LOCAL_NAMESPACES)
+	if (crowd.namespaces <= CROWD_LOCAL_NAMESPACES || crowd.pods < crowd.namespaces)
 		give_up("a cluster has more pods and namespaces than this node");
 	bench.server = apiserver_new(NULL, NULL);
 	bench.pin_root = argv[2];

@@ -5,8 +5,8 @@
  * The first CROWD_LOCAL_NAMESPACES namespaces hold the policies of this node, and
  * every pod of the cluster is a peer in one of those.
  */
-#ifndef BENCH_KUBE_CROWD_H
-#define BENCH_KUBE_CROWD_H
+#ifndef LIB_CROWD_H
+#define LIB_CROWD_H
 
 #include "lib/apiserver.h"
 
@@ -28,6 +28,8 @@ void crowd_policy(struct text *out, size_t i, long version, bool with_kind);
 void crowd_pod_as(struct text *out, size_t i, long version, bool with_kind, const char *app,
 		  unsigned int again);
 size_t crowd_pod_namespace(size_t i);
+/* The first pod of that namespace. */
+size_t crowd_pod_of(size_t namespace);
 void crowd_pod_name(char *out, size_t out_size, size_t i);
 void crowd_pod_uid(char *out, size_t out_size, size_t i);
 /* Dotted. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/kube_crowd.h"
+#include "lib/crowd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -149,19 +149,27 @@ static const char status_back[] =
 	"9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0\",\"started\":true}],\"qosClass\":"
 	"\"Burstable\"}}";
 
-static size_t replica_of(size_t i)
+static size_t pods_each(void)
 {
-	return i / crowd.namespaces;
+	return crowd.pods / crowd.namespaces ? crowd.pods / crowd.namespaces : 1;
 }
 
+/* A server lists by namespace and name: pods of a workload follow each other. */
 size_t crowd_pod_namespace(size_t i)
 {
-	return i % crowd.namespaces;
+	return i / pods_each() % crowd.namespaces;
+}
+
+size_t crowd_pod_of(size_t namespace)
+{
+	return namespace * pods_each();
 }
 
 static size_t workload_of(size_t i)
 {
-	return replica_of(i) % WORKLOADS;
+	size_t each = pods_each() / WORKLOADS ? pods_each() / WORKLOADS : 1;
+
+	return i % pods_each() / each % WORKLOADS;
 }
 
 void crowd_pod_name(char *out, size_t out_size, size_t i)
