@@ -162,7 +162,9 @@ $(O)/kube_bench: $(patsubst %,$(O)/tests/bench/%.o,kube_bench decode_race spread
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs openssl $(LIBS)) -pthread -lm
 
 # --- the commands
-CLUSTER_TESTS := tests/cluster/apiserver.sh
+CLUSTER_TESTS := tests/cluster/apiserver.sh tests/cluster/cluster.sh
+# A sanitized plugin cannot be linked statically.
+CLUSTER_IMAGES := $(if $(SANITIZE),,image $(O)/images/probe.tar)
 
 # Programs of Kubernetes: their folder, built into a cache outside the tree if need be.
 $(O)/.cluster-deps: tests/cluster/kubernetes.sh | $(O)/.test-deps
@@ -170,12 +172,19 @@ $(O)/.cluster-deps: tests/cluster/kubernetes.sh | $(O)/.test-deps
 	@tests/cluster/kubernetes.sh >$(O)/.kubernetes
 	@touch $@
 
-test-cluster: all $(TOOLS) | $(O)/.cluster-deps ## against a real API server, and in a whole real cluster
-	@BUILD=$(O) tests/run.sh $(CLUSTER_TESTS)
+# What pods of the tests run: the probe alone, and as a pause image.
+$(O)/images/probe.tar: $(O)/probe deploy/image-archive.sh
+	$(Q)rm -rf $(O)/images && mkdir -p $(O)/images/root
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -s -o $(O)/images/root/probe tests/netns/probe.c -MF /dev/null
+	$(Q)deploy/image-archive.sh $(O)/images/root $(O)/images/pause.tar docker.io/library/pause:test /probe wait
+	$(call say,IMAGE,$@)deploy/image-archive.sh $(O)/images/root $@ docker.io/library/probe:test /probe
+
+test-cluster: all $(TOOLS) $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## against a real API server, and in a whole real cluster
+	@BUILD=$(O) BULKHEAD_TEST_SHOW=1 tests/run.sh $(CLUSTER_TESTS)
 
 NETNS_TESTS := $(filter-out %lib.sh,$(wildcard tests/netns/*.sh))
 
-test: all units bpf-tests $(TOOLS) next | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
+test: all units bpf-tests $(TOOLS) next $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS) $(CLUSTER_TESTS)
 
 check: units | test-deps ## what needs no root

@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-#   image-archive.sh ROOT ARCHIVE NAME:TAG COMMAND
+#   image-archive.sh ROOT ARCHIVE NAME:TAG COMMAND [ARGUMENT...]
 # Packs a folder as an OCI image of one layer, into an archive that `ctr images import`,
 # `skopeo`, `podman load` and registries' tools read. Same content, same bytes.
 set -eu
-root=$1 archive=$2 name=$3 command=$4
+root=$1 archive=$2 name=$3
+shift 3
+command=$(printf ',"%s"' "$@")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/blobs/sha256"
@@ -27,8 +29,8 @@ diff_id=$(digest_of "$work/layer")
 gzip -1n "$work/layer"
 blob "$work/layer.gz"
 layer='{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:'$digest'","size":'$size'}'
-printf '{"architecture":"%s","os":"linux","config":{"Entrypoint":["%s"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-	"$machine" "$command" "$diff_id" >"$work/config"
+printf '{"architecture":"%s","os":"linux","config":{"Entrypoint":[%s]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+	"$machine" "${command#,}" "$diff_id" >"$work/config"
 blob "$work/config"
 config='{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:'$digest'","size":'$size'}'
 printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":%s,"layers":[%s]}' \

@@ -4,8 +4,11 @@
 #   tests/run.sh PROGRAM...
 # The last line is "N passed, M failed, K skipped"; exit 1 when M is not 0 or
 # nothing ran. A program that fails without saying which test counts as one
-# failure. BULKHEAD_TEST_TIMEOUT (seconds, default 600) bounds each program.
+# failure. BULKHEAD_TEST_TIMEOUT (seconds, default 600) bounds each program. With
+# BULKHEAD_TEST_SHOW=1 its output is shown while it runs; it is always kept in a log.
 set -u
+trap 'kill "$running" 2>/dev/null; exit 130' INT TERM
+running=
 passed=0 failed=0 skipped=0
 logs=${BUILD:-build}/test-logs
 mkdir -p "$logs"
@@ -15,7 +18,10 @@ count() { grep -cE "$1" "$2" || true; }
 for program in "$@"; do
 	log=$logs/$(echo "$program" | tr '/' '_').log
 	started=$(date +%s)
-	timeout -k 10 "${BULKHEAD_TEST_TIMEOUT:-600}" "$program" >"$log" 2>&1 </dev/null
+	timeout -k 10 "${BULKHEAD_TEST_TIMEOUT:-600}" "$program" >"$log" 2>&1 </dev/null &
+	running=$!
+	[ -z "${BULKHEAD_TEST_SHOW:-}" ] || tail -n +1 -f --pid="$running" "$log"
+	wait "$running"
 	status=$?
 	skip=$(count '^(not )?ok .*# SKIP' "$log")
 	ok=$(grep -E '^ok ' "$log" | grep -cv '# SKIP')

@@ -103,7 +103,7 @@ cJSON *agent_cluster_json(const struct agent *agent);		       /* null: out of me
 void agent_cluster_words(const struct agent *agent, struct text *out); /* a line per kind */
 
 /* Brings the runtime's configuration to what it should say (agent_conflist.c).
- * Nothing happens before the daemon has synced. */
+ * Nothing happens before a pod could be added. */
 void agent_conflist(struct agent *agent);
 
 /* The network between nodes (agent_network.c). */

@@ -47,10 +47,11 @@ void agent_conflist(struct agent *agent)
 {
 	const char *dir = agent->config->cni.dir;
 	auto_free char *text = NULL;
+	const char *why;
 	struct err err = { 0 };
 	int r;
 
-	if (!dir[0] || !agent->enforce.synced)
+	if (!dir[0] || !agent_ready(agent, &why))
 		return;
 	r = wanted_text(agent, &text, &err);
 	if (r == 0)

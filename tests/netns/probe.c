@@ -12,6 +12,9 @@
  *   probe sink PORT            takes what TCP connections bring, says how much it was
  *   probe push ADDRESS PORT BYTES  brings so much; prints "pushed BYTES in MS ms" once
  *                              the other side has it all
+ *   probe repeat [-t MS] TARGET...  tries again and again until SIGTERM; each second
+ *                              "yes N no M" of all attempts, and each "no" when it happens
+ *   probe wait [MS]            does nothing, so long or until SIGTERM; reaps orphans
  *
  * The kernel may lack SCTP sockets, so sctp/N is an INIT chunk over a raw socket and
  * its INIT ACK.
@@ -401,31 +404,41 @@ static void attempt_ready(struct attempt *attempt, uint16_t id)
 		attempt->yes = attempt->over = true;
 }
 
-static int cmd_try(int argc, char **argv)
-{
-	static struct attempt attempts[SOCKETS_MAX];
-	int64_t deadline;
-	long timeout = 400;
+struct trial {
+	struct attempt attempts[SOCKETS_MAX];
+	int n;
+	long timeout;
+};
 
+static void trial_parse(struct trial *trial, int argc, char **argv)
+{
+	trial->timeout = 400;
 	if (argc >= 2 && strcmp(argv[0], "-t") == 0) {
-		timeout = strtol(argv[1], NULL, 10);
+		trial->timeout = strtol(argv[1], NULL, 10);
 		argc -= 2;
 		argv += 2;
 	}
-	if (argc > SOCKETS_MAX)
-		argc = SOCKETS_MAX;
-	for (int i = 0; i < argc; i++) {
+	trial->n = argc > SOCKETS_MAX ? SOCKETS_MAX : argc;
+	for (int i = 0; i < trial->n; i++) {
 		const char *comma = strchr(argv[i], ',');
 
 		if (!comma) {
 			fprintf(stderr, "probe: %s is not ADDRESS,WHAT\n", argv[i]);
-			return 2;
+			exit(2);
 		}
-		attempts[i].text = argv[i];
-		attempts[i].what = what_parse(comma + 1);
-		attempt_start(&attempts[i], (uint16_t)i);
+		trial->attempts[i].text = argv[i];
+		trial->attempts[i].what = what_parse(comma + 1);
 	}
-	deadline = now_ms() + timeout;
+}
+
+static void trial_run(struct trial *trial)
+{
+	struct attempt *attempts = trial->attempts;
+	int64_t deadline = now_ms() + trial->timeout;
+	int argc = trial->n;
+
+	for (int i = 0; i < argc; i++)
+		attempt_start(&attempts[i], (uint16_t)i);
 	for (;;) {
 		struct pollfd polls[SOCKETS_MAX];
 		int waiting = 0;
@@ -444,7 +457,17 @@ static int cmd_try(int argc, char **argv)
 		}
 	}
 	for (int i = 0; i < argc; i++)
-		printf("%s %s\n", attempts[i].text, attempts[i].yes ? "yes" : "no");
+		close(attempts[i].fd);
+}
+
+static int cmd_try(int argc, char **argv)
+{
+	static struct trial trial;
+
+	trial_parse(&trial, argc, argv);
+	trial_run(&trial);
+	for (int i = 0; i < trial.n; i++)
+		printf("%s %s\n", trial.attempts[i].text, trial.attempts[i].yes ? "yes" : "no");
 	return 0;
 }
 
@@ -557,6 +580,49 @@ static int cmd_push(char **argv)
 	return 0;
 }
 
+/* --- again and again */
+
+static int cmd_repeat(int argc, char **argv)
+{
+	static struct trial trial;
+	unsigned long yes = 0, no = 0;
+	int64_t told = now_ms();
+
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	trial_parse(&trial, argc, argv);
+	while (!stopping) {
+		trial_run(&trial);
+		for (int i = 0; i < trial.n; i++) {
+			struct attempt *attempt = &trial.attempts[i];
+
+			if (attempt->yes)
+				yes++;
+			else if (!stopping)
+				no++, printf("no %s\n", attempt->text);
+			*attempt = (struct attempt){ .text = attempt->text, .what = attempt->what };
+		}
+		if (now_ms() - told >= 1000) {
+			printf("yes %lu no %lu\n", yes, no);
+			told = now_ms();
+		}
+		usleep(20000);
+	}
+	printf("yes %lu no %lu\n", yes, no);
+	return 0;
+}
+
+static int cmd_wait(int argc, char **argv)
+{
+	int64_t end = argc ? now_ms() + strtol(argv[0], NULL, 10) : INT64_MAX;
+
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
+	signal(SIGCHLD, SIG_IGN);
+	while (!stopping && now_ms() < end)
+		poll(NULL, 0, argc ? (int)(end - now_ms()) : -1);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && strcmp(argv[1], "serve") == 0)
@@ -569,7 +635,11 @@ int main(int argc, char **argv)
 		return cmd_sink(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "push") == 0)
 		return cmd_push(argv + 2);
+	if (argc >= 3 && strcmp(argv[1], "repeat") == 0)
+		return cmd_repeat(argc - 2, argv + 2);
+	if (argc >= 2 && strcmp(argv[1], "wait") == 0)
+		return cmd_wait(argc - 2, argv + 2);
 	fprintf(stderr, "usage: probe serve WHAT... | try [-t MS] ADDRESS,WHAT... | hold ADDRESS PORT | "
-			"sink PORT | push ADDRESS PORT BYTES\n");
+			"sink PORT | push ADDRESS PORT BYTES | repeat [-t MS] ADDRESS,WHAT... | wait [MS]\n");
 	return 2;
 }
