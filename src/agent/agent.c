@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/control.h"
@@ -62,6 +63,19 @@ static int kernel_start(struct agent *agent, struct err *err)
 	return reconcile_start(agent, err);
 }
 
+/* A memory that cannot be read closes pods and no door: the daemon goes on. */
+static int memory_load(struct agent *agent, struct err *err)
+{
+	char path[4096];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/kept-policies.json", agent->config->run_dir);
+	r = keeper_load(&agent->store.kept, path, err);
+	if (r == -EBADMSG)
+		log_error("%s; policies of namespaces that terminate are not known", err->msg);
+	return r == -EBADMSG ? 0 : r;
+}
+
 static int source_open(struct agent *agent, struct err *err)
 {
 	const struct config *config = agent->config;
@@ -84,8 +98,8 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	agent->base = event_base_new();
 	if (!agent->base)
 		return err_set(err, ENOMEM, "event loop");
-	if ((r = kernel_start(agent, err)) < 0 || (r = source_open(agent, err)) < 0 ||
-	    (r = control_open(agent, &agent->control, err)) < 0 ||
+	if ((r = kernel_start(agent, err)) < 0 || (r = memory_load(agent, err)) < 0 ||
+	    (r = source_open(agent, err)) < 0 || (r = control_open(agent, &agent->control, err)) < 0 ||
 	    (r = exporter_open(agent, &agent->exporter, err)) < 0 || (r = agent_listen(agent, err)) < 0)
 		return r;
 	*ret_agent = TAKE(agent);

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/kept_file.h"
 #include "agent/revisions.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 
 static int kept_compare(const void *a, const void *b)
 {
@@ -105,6 +108,114 @@ static void keep_missing(struct keeper *keeper, const struct world *world, const
 		qsort(next->v, next->n, sizeof(*next->v), kept_compare);
 }
 
+/* Isolates every pod of a namespace and allows nothing. */
+static struct netpol *netpol_of_the_unknown(const char *namespace)
+{
+	struct netpol *netpol = calloc(1, sizeof(*netpol));
+
+	if (!netpol)
+		return NULL;
+	netpol->namespace = strdup(namespace);
+	netpol->name = strdup("unreadable-memory");
+	netpol->uid = strdup("");
+	netpol->pods.has = netpol->isolates[BH_EGRESS] = netpol->isolates[BH_INGRESS] = true;
+	return netpol->namespace && netpol->name && netpol->uid ? netpol : netpol_free(netpol);
+}
+
+static int keep_closed(const struct world *world, const struct names *here, struct keeper *next)
+{
+	for (size_t i = 0; i < here->n; i++) {
+		const struct namespace *ns = world_namespace(world, here->v[i]);
+		struct kept kept = { .missing = true, .fresh = true };
+		struct kept *more;
+
+		if (!ns || !ns->terminating || (i > 0 && strcmp(here->v[i], here->v[i - 1]) == 0))
+			continue;
+		more = reallocarray(next->v, next->n + 1, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		next->v = more;
+		kept.netpol = netpol_of_the_unknown(ns->name);
+		if (!kept.netpol)
+			return -ENOMEM;
+		kept.fingerprint = netpol_fingerprint(kept.netpol);
+		next->v[next->n++] = kept;
+		log_error("namespace %s terminates and what its policies were is not known: its pods here "
+			  "are isolated",
+			  ns->name);
+	}
+	if (next->n)
+		qsort(next->v, next->n, sizeof(*next->v), kept_compare);
+	return 0;
+}
+
+/* Of what the file would say; never 0. */
+static uint64_t content_of(const struct keeper *keeper)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < keeper->n; i++)
+		hash = (hash ^ keeper->v[i].fingerprint) * 0x100000001b3u;
+	return hash ? hash : 1;
+}
+
+static int memory_write(const struct keeper *keeper, struct err *err)
+{
+	auto_free const struct netpol **netpols = calloc(keeper->n + 1, sizeof(*netpols));
+
+	if (!netpols)
+		return err_set(err, ENOMEM, "%s: out of memory", keeper->path);
+	for (size_t i = 0; i < keeper->n; i++)
+		netpols[i] = keeper->v[i].netpol;
+	return kept_file_write(keeper->path, netpols, keeper->n, err);
+}
+
+static void memory_save(struct keeper *keeper)
+{
+	uint64_t content = content_of(keeper);
+	struct err err = { 0 };
+
+	if (!keeper->path || content == keeper->written)
+		return;
+	if (memory_write(keeper, &err) == 0) {
+		keeper->written = content;
+		return;
+	}
+	/* What stands there may allow what has been taken back since. */
+	unlink(keeper->path);
+	keeper->written = 0;
+	log_warn("%s; a restart while a namespace terminates would miss its policies", err.msg);
+}
+
+int keeper_load(struct keeper *keeper, const char *path, struct err *err)
+{
+	auto_free struct netpol **netpols = NULL;
+	size_t n = 0;
+	int r;
+
+	keeper->path = strdup(path);
+	if (!keeper->path)
+		return err_set(err, ENOMEM, "remembering policies: out of memory");
+	r = kept_file_read(path, &netpols, &n, err);
+	keeper->blind = r == -EBADMSG;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	keeper->v = calloc(n + 1, sizeof(*keeper->v));
+	for (size_t i = 0; i < n; i++) {
+		if (!keeper->v)
+			netpol_free(netpols[i]);
+		else
+			keeper->v[keeper->n++] =
+				(struct kept){ netpols[i], netpol_fingerprint(netpols[i]), .missing = true };
+	}
+	if (!keeper->v)
+		return err_set(err, ENOMEM, "remembering policies: out of memory");
+	if (n)
+		qsort(keeper->v, keeper->n, sizeof(*keeper->v), kept_compare);
+	keeper->written = content_of(keeper);
+	return 0;
+}
+
 static void undo(struct keeper *keeper, struct keeper *next)
 {
 	for (size_t i = 0; i < next->n; i++)
@@ -118,7 +229,7 @@ static void undo(struct keeper *keeper, struct keeper *next)
 int keeper_update(struct keeper *keeper, const struct world *world, const struct attachments *attachments,
 		  struct err *err)
 {
-	struct keeper next = { 0 };
+	struct keeper next = { .path = keeper->path, .written = keeper->written };
 	struct names here = { 0 };
 	int r = names_build(attachments, &here);
 
@@ -126,6 +237,8 @@ int keeper_update(struct keeper *keeper, const struct world *world, const struct
 		r = keep_present(keeper, world, &here, &next);
 	if (r == 0)
 		keep_missing(keeper, world, &here, &next);
+	if (r == 0 && keeper->blind)
+		r = keep_closed(world, &here, &next);
 	free(here.v);
 	if (r < 0) {
 		undo(keeper, &next);
@@ -136,6 +249,7 @@ int keeper_update(struct keeper *keeper, const struct world *world, const struct
 			netpol_free(keeper->v[i].netpol);
 	free(keeper->v);
 	*keeper = next;
+	memory_save(keeper);
 	return 0;
 }
 
@@ -144,5 +258,6 @@ void keeper_done(struct keeper *keeper)
 	for (size_t i = 0; i < keeper->n; i++)
 		netpol_free(keeper->v[i].netpol);
 	free(keeper->v);
+	free(keeper->path);
 	*keeper = (struct keeper){ 0 };
 }

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/yaml.h"
 #include "kube/decode.h"
+#include "kube/encode.h"
 
 /* --- the notation --- */
 
@@ -146,6 +147,30 @@ static struct netpol *decode_yaml(const char *yaml)
 	return netpol;
 }
 
+/* What is written for a later process means the same when it is read back. */
+static void check_written(const struct netpol *netpol, const char *meaning)
+{
+	auto_json cJSON *json = encode_netpol(netpol);
+	struct netpol *back = NULL;
+	auto_free char *text = NULL;
+	struct err err = { 0 };
+
+	assert_non_null(json);
+	if (decode_netpol(json, "default", &back, &err) < 0)
+		fail_msg("%s: %s", meaning, err.msg);
+	text = netpol_text(back);
+	assert_string_equal(text, meaning);
+	assert_string_equal(back->name, netpol->name);
+	assert_string_equal(back->namespace, netpol->namespace);
+	assert_string_equal(back->uid, netpol->uid);
+	assert_int_equal(back->audit, netpol->audit);
+	if (netpol->n_problems == 0) {
+		assert_int_equal(back->n_problems, 0);
+		assert_true(netpol_equal(back, netpol));
+	}
+	netpol_free(back);
+}
+
 struct row {
 	const char *spec; /* in flow style, behind "spec:" */
 	const char *meaning;
@@ -175,6 +200,7 @@ static void check_rows(const struct row *rows, size_t n)
 		} else if (netpol->n_problems) {
 			fail_msg("%s\n  problem %s", rows[i].spec, netpol->problems[0]);
 		}
+		check_written(netpol, meaning);
 		netpol_free(netpol);
 	}
 }
