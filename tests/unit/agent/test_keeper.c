@@ -237,5 +237,6 @@ int main(void)
 		TEST(what_cannot_be_written_leaves_nothing_older),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);
 }
