@@ -41,6 +41,30 @@ policy() { # namespace name spec
 	END
 }
 
+# --- what deploy/ holds, as a real server takes it and the daemon reads it
+settings_of_cluster() { # folder: the ConfigMap's keys as files, as a pod has them
+	rm -rf "$1"
+	mkdir "$1"
+	k get configmap -n bulkhead-system bulkhead -o json | jq -r '.data | keys[]' | while read -r key; do
+		k get configmap -n bulkhead-system bulkhead -o json | jq -r --arg key "$key" '.data[$key]' >"$1/$key"
+	done
+}
+overlay_is_good() { # folder
+	kubectl kustomize "$1" 2>/dev/null | k apply -f - >/dev/null || return 1
+	settings_of_cluster "$scratch/settings"
+	"$BUILD/bulkheadd" --config "$scratch/settings" --check-config && ls "$scratch/settings"
+}
+for overlay in "$source_root"/deploy/kustomize/overlays/*; do
+	name=$(basename "$overlay")
+	said=$(overlay_is_good "$overlay" 2>&1)
+	like "overlay $name is taken, and its settings are good" "$said" '^ok$'
+	like "it adds its own to the ones of the base" "$(echo "$said" | tr '\n' ' ')" '10-bulkheadd.yaml (50-|kubernetesService)'
+done
+is 'deploy/bulkhead.yaml is the base itself' "$(readlink "$source_root/deploy/bulkhead.yaml")" kustomize/base/bulkhead.yaml
+k delete -k "$source_root/deploy/kustomize/base" --wait=false >/dev/null 2>&1
+k get namespace bulkhead-system -o json | jq '.spec.finalizers = []' |
+	k replace --raw /api/v1/namespaces/bulkhead-system/finalize -f - >/dev/null
+
 # --- the rights of the daemon, by its own service account
 check 'deploy/bulkhead.yaml is accepted by a real server' k apply -f "$source_root/deploy/bulkhead.yaml"
 token=$(echo '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":3600}}' |

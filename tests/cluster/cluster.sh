@@ -313,6 +313,40 @@ uninstall() {
 	check 'the node is not ready again' wait_for 30 node_is_not_ready
 }
 
-for part in cluster_start install workload policies first_packet services outside_world traffic_start rollout daemon_killed upgrade uninstall; do
+# The chained overlay, behind ptp.
+chained() {
+	step 'behind another network: it was there first, and is there afterwards'
+	cp /usr/lib/cni/ptp /opt/cni/bin
+	mkdir -p /etc/cni/net.d
+	cat >/etc/cni/net.d/10-lan.conflist <<-END
+		{ "cniVersion": "1.0.0", "name": "lan", "plugins": [{ "type": "ptp", "ipMasq": true,
+		  "ipam": { "type": "host-local", "dataDir": "/run/lan", "ranges": [[{ "subnet": "10.245.0.0/24" }]],
+		            "routes": [{ "dst": "0.0.0.0/0" }] } }] }
+	END
+	check 'the node is ready by the other network' wait_for 30 node_is_ready
+	k kustomize deploy/kustomize/overlays/chained 2>/dev/null | k apply -f - >/dev/null
+	check 'Bulkhead runs behind it' rolled_out bulkhead-system daemonset/bulkhead
+	is 'by a configuration that repeats it' "$(jq -c '[.name, (.plugins | map(.type))]' /etc/cni/net.d/05-bulkhead.conflist)" \
+		'["lan",["ptp","bulkhead"]]'
+	k create namespace lan >/dev/null
+	wait_for 20 k get serviceaccount -n lan default
+	policy lan web '{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}], ports: [{port: 80}]}]}'
+	pod lan web web serve tcp/80 tcp/81
+	pod lan client client wait
+	pod lan other other wait
+	for name in web client other; do check "lan/$name runs" runs lan $name; done
+	web=$(pod_ip lan web)
+	like 'addresses are the other network'"'"'s' "$web" '^10\.245\.0\.'
+	is 'cell lan/client -> web tcp/80' "$(inside lan/client "$web,tcp/80")" yes
+	is 'cell lan/client -> web tcp/81' "$(inside lan/client "$web,tcp/81")" no
+	is 'cell lan/other -> web tcp/80' "$(inside lan/other "$web,tcp/80")" no
+	is 'cell node -> web tcp/81' "$(from_node "$web,tcp/81")" yes
+	check 'it is removed under pods that run' readme Uninstall
+	is 'they keep their network' "$(inside lan/other "$web,tcp/80")" yes
+	is 'and the node its own' "$(ls /etc/cni/net.d)" 10-lan.conflist
+	check 'the node stays ready' node_is_ready
+}
+
+for part in cluster_start install workload policies first_packet services outside_world traffic_start rollout daemon_killed upgrade uninstall chained; do
 	"$part"
 done
