@@ -236,13 +236,11 @@ const struct world *cluster_world(const struct cluster *cluster)
 
 const struct pod *cluster_pod_for(const struct cluster *cluster, const char *namespace, const char *name)
 {
-	char key[512];
 	const struct object *object;
-	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
 
-	if (n < 0 || (size_t)n >= sizeof(key) || !cluster_synced(cluster))
+	if (!cluster_synced(cluster))
 		return NULL;
-	object = objects_find(&cluster->watches[PODS].live, key);
+	object = objects_find(&cluster->watches[PODS].live, namespace, name);
 	return object ? object->body : NULL;
 }
 

@@ -110,6 +110,20 @@ static void netpol_drop(void *body)
 	netpol_free(body);
 }
 
+static struct object_names pod_names(const void *body)
+{
+	const struct pod *pod = body;
+
+	return (struct object_names){ pod->namespace, pod->name, pod->uid };
+}
+
+static struct object_names netpol_names(const void *body)
+{
+	const struct netpol *netpol = body;
+
+	return (struct object_names){ netpol->namespace, netpol->name, netpol->uid };
+}
+
 const struct object_kind object_kind_pod = {
 	.name = "pods",
 	.kind = "Pod",
@@ -122,6 +136,7 @@ const struct object_kind object_kind_pod = {
 	.scan = scan_pod,
 	.equal = pod_equal,
 	.free = pod_drop,
+	.names = pod_names,
 };
 
 const struct object_kind object_kind_namespace = {
@@ -147,6 +162,7 @@ const struct object_kind object_kind_netpol = {
 	.decode = netpol_decode,
 	.equal = policy_equal,
 	.free = netpol_drop,
+	.names = netpol_names,
 };
 
 const struct object_kind object_kind_node = {

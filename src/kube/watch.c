@@ -214,11 +214,11 @@ int watch_commit(struct watch *watch, const char *version)
 	bool first = !watch->synced;
 	int changed;
 
-	if (watch->shadow.n == 0 && watch->live.n > 0 && !watch->confirming) {
+	if (objects_count(&watch->shadow) == 0 && watch->live.n > 0 && !watch->confirming) {
 		watch->confirming = true;
 		return 1;
 	}
-	changed = objects_commit(&watch->live, &watch->shadow, watch->env->feed);
+	changed = objects_commit(&watch->shadow, watch->env->feed);
 	if (changed < 0)
 		return changed;
 	watch->counts.refused = 0;
@@ -533,6 +533,8 @@ void watch_init(struct watch *watch, const struct object_kind *kind, struct watc
 	const struct watch_timing *timing = &env->timing;
 
 	*watch = (struct watch){ .kind = kind, .env = env, .max = max };
+	watch->live.round = 1; /* no object of it is marked yet */
+	watch->shadow.base = &watch->live;
 	watch->line = (struct line){ .each = watch_on_line, .data = watch };
 	watch->cut = (struct list_cut){ .each = watch_on_item, .data = watch };
 	watch->timer = (struct pollset_timer){ .run = on_timer, .data = watch };
