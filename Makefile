@@ -109,7 +109,7 @@ $(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
 $(O)/tests/unit/policy/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=asprintf
 
-$(O)/tests/unit/policy/test_pod: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc
+$(O)/tests/unit/policy/test_compact: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc
 
 # What tests share: builders, the oracle, the packet writer.
 $(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))

@@ -50,12 +50,18 @@ static int namespace_decode(const cJSON *json, void **ret, struct err *err)
 /* The problems that a policy carries are said when it is compiled and by lint. */
 static int netpol_decode(const cJSON *json, void **ret, struct err *err)
 {
-	struct netpol *netpol = NULL;
+	struct netpol *netpol = NULL, *compact;
 	int r = decode_netpol(json, NULL, &netpol, err);
 
-	*ret = netpol;
-	if (r < 0 || netpol->n_problems == 0)
+	if (r < 0)
 		return r;
+	compact = netpol_compact(netpol);
+	netpol_free(netpol);
+	if (!compact)
+		return err_set(err, ENOMEM, "NetworkPolicy");
+	*ret = netpol = compact;
+	if (netpol->n_problems == 0)
+		return 0;
 	err_set(err, EINVAL, "%s; what is invalid allows nothing", netpol->problems[0]);
 	return 1;
 }

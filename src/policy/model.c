@@ -32,6 +32,10 @@ struct netpol *netpol_free(struct netpol *netpol)
 {
 	if (!netpol)
 		return NULL;
+	if (netpol->compact) {
+		netpol_compact_free(netpol);
+		return NULL;
+	}
 	for (int direction = 0; direction < 2; direction++) {
 		for (size_t i = 0; i < netpol->n_rules[direction]; i++)
 			rule_done(&netpol->rules[direction][i]);

@@ -8,8 +8,8 @@
  * has_ flags. An invalid part (R23) is kept as `invalid`: it isolates what its
  * policy selects and allows nothing.
  *
- * Every pointer is owned by the struct that holds it, but for what a compact pod or
- * a shared label set has in common with others (pod_compact()); _free takes null.
+ * Every pointer is owned by the struct that holds it, but for what compact pods and
+ * policies and shared label sets have in common with others (pod_compact()); _free takes null.
  */
 #ifndef POLICY_MODEL_H
 #define POLICY_MODEL_H
@@ -87,6 +87,7 @@ struct netpol {
 	bool isolates[2]; /* indexed by enum bh_direction (R3) */
 	struct rule *rules[2];
 	size_t n_rules[2];
+	bool compact;	 /* made by netpol_compact(): read only */
 	bool audit;	 /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
 	char **problems; /* "spec.ingress[0].ports[1].port: ..." (R23); shown, never fatal */
 	size_t n_problems;
@@ -216,6 +217,10 @@ bool netpol_selects(const struct netpol *netpol, const struct pod *pod);
 
 struct netpol *netpol_free(struct netpol *netpol);
 struct netpol *netpol_copy(const struct netpol *from); /* null: out of memory */
+/* A copy in one allocation, its words shared with other policies; read only. Null: out
+ * of memory. */
+struct netpol *netpol_compact(const struct netpol *from);
+void netpol_compact_free(struct netpol *netpol); /* for netpol_free() */
 bool netpol_equal(const struct netpol *a, const struct netpol *b);
 /* False: out of memory; peer_done() in any case. */
 bool peer_copy(struct peer *to, const struct peer *from);
