@@ -16,7 +16,7 @@ PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-de
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
 	curl iputils-ping jq nftables procps strace
 
-CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack \
+CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack libcap2-bin \
 	$(if $(shell command -v kubectl),,kubernetes-client)
 IMAGE_PACKAGES := containernetworking-plugins dpkg-dev
 
