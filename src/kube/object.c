@@ -107,6 +107,23 @@ static int kind_check(const struct object_kind *kind, const cJSON *json, bool mu
 	return 0;
 }
 
+static int names_read(const struct object_kind *kind, const cJSON *metadata, struct object_names *ret,
+		      struct err *err)
+{
+	int r = text_want(metadata, "name", OBJECT_NAME_MAX, &ret->name, err);
+
+	if (r == 0 && kind->is_namespaced)
+		r = text_want(metadata, "namespace", OBJECT_NAME_MAX, &ret->namespace, err);
+	if (r == 0)
+		r = text_want(metadata, "uid", OBJECT_UID_MAX, &ret->uid, err);
+	if (r == 0 && (strchr(ret->name, '/') || strchr(ret->namespace, '/')))
+		r = err_set(err, EBADMSG, "metadata.name: has a slash");
+	/* Whose error it is, as far as it is known. */
+	if (r < 0 && *ret->name)
+		return err_wrap(err, r, "%s%s%s", ret->namespace, *ret->namespace ? "/" : "", ret->name);
+	return r;
+}
+
 int object_read(const struct object_kind *kind, const cJSON *json, bool must_say_kind,
 		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err)
 {
@@ -116,13 +133,7 @@ int object_read(const struct object_kind *kind, const cJSON *json, bool must_say
 	int r = kind_check(kind, json, must_say_kind, err);
 
 	if (r == 0)
-		r = text_want(metadata, "name", OBJECT_NAME_MAX, &names.name, err);
-	if (r == 0 && kind->is_namespaced)
-		r = text_want(metadata, "namespace", OBJECT_NAME_MAX, &names.namespace, err);
-	if (r == 0)
-		r = text_want(metadata, "uid", OBJECT_UID_MAX, &names.uid, err);
-	if (r == 0 && (strchr(names.name, '/') || strchr(names.namespace, '/')))
-		r = err_set(err, EBADMSG, "metadata.name: has a slash");
+		r = names_read(kind, metadata, &names, err);
 	if (r < 0)
 		return r;
 	version[0] = '\0';

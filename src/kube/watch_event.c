@@ -26,17 +26,19 @@ static int out_of_memory(struct watch *watch)
 	return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "out of memory");
 }
 
-/* C12: refused and said, not grown into until the machine dies. */
+/* C12: refused and said, not grown into until the machine dies. The first is named, the
+ * others are counted. */
 static int refuse(struct watch *watch, struct object *object)
 {
-	char why[96];
+	char why[300];
 
-	snprintf(why, sizeof(why), "more than %zu objects; new ones are refused", watch->max);
+	snprintf(why, sizeof(why), "more than %zu objects; %.200s and further new ones are refused",
+		 watch->max, object_words(object));
 	object_free(object);
 	if (watch->state != WATCH_WATCHING)
 		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s", why);
-	watch->counts.refused++;
-	watch_degrade(watch, why, -1);
+	if (watch->counts.refused++ == 0)
+		watch_degrade(watch, why, -1);
 	return 0;
 }
 
