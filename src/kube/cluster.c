@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-enum { PODS, NAMESPACES, NETPOLS, NODES };
+enum { PODS, NAMESPACES, NETPOLS, NODES, SERVICES, SLICES };
 
 static const struct {
 	const struct object_kind *kind;
@@ -18,6 +18,8 @@ static const struct {
 	[NAMESPACES] = { &object_kind_namespace, 50000 },
 	[NETPOLS] = { &object_kind_netpol, 50000 },
 	[NODES] = { &object_kind_node, 20000 },
+	[SERVICES] = { &object_kind_service, 50000 },
+	[SLICES] = { &object_kind_slice, 200000 },
 };
 
 struct cluster {
@@ -26,6 +28,7 @@ struct cluster {
 	struct pollset set;
 	struct watch_env env;
 	struct watch watches[CLUSTER_KINDS];
+	int n_kinds; /* the first so many are watched */
 	struct pollset_timer refresh;
 	struct world world; /* arrays are ours, objects belong to the watches */
 	struct feed coming; /* since the last read */
@@ -82,6 +85,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 		return err_set(err, ENOMEM, "cluster");
 	cluster->set = (struct pollset)POLLSET_NONE;
 	cluster->options = *options;
+	cluster->n_kinds = options->without_services ? SERVICES : CLUSTER_KINDS;
 	cluster->env = (struct watch_env){ .set = &cluster->set,
 					   .timing = options->timing,
 					   .feed = &cluster->coming,
@@ -93,7 +97,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 							 .last_ms = options->timing.backoff_last,
 							 .healthy_ms = options->timing.healthy };
 	cluster->refresh = (struct pollset_timer){ .run = on_refresh, .data = cluster };
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		watch_init(&cluster->watches[i], kinds[i].kind, &cluster->env,
 			   options->max[i] ? options->max[i] : kinds[i].max);
 	r = pollset_open(&cluster->set, err);
@@ -105,7 +109,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 	cluster->set.data = cluster->env.http;
 	cluster->config = *config;
 	*config = (struct api_config){ 0 };
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		watch_start(&cluster->watches[i]);
 	pollset_timer_set(&cluster->set, &cluster->refresh, options->timing.refresh);
 	*ret = TAKE(cluster);
@@ -116,7 +120,7 @@ struct cluster *cluster_free(struct cluster *cluster)
 {
 	if (!cluster)
 		return NULL;
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		watch_done(&cluster->watches[i]);
 	api_http_free(cluster->env.http);
 	pollset_timer_stop(&cluster->set, &cluster->refresh);
@@ -128,6 +132,8 @@ struct cluster *cluster_free(struct cluster *cluster)
 	free(cluster->world.namespaces);
 	free(cluster->world.netpols);
 	free(cluster->world.nodes);
+	free(cluster->world.services);
+	free(cluster->world.slices);
 	free(cluster);
 	return NULL;
 }
@@ -152,7 +158,7 @@ void cluster_drain(struct cluster *cluster)
 
 bool cluster_synced(const struct cluster *cluster)
 {
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		if (!cluster->watches[i].synced)
 			return false;
 	return true;
@@ -178,7 +184,7 @@ static int changes_read(struct cluster *cluster)
 
 	if (!cluster->is_read) {
 		feed_clear(&cluster->coming);
-		for (int i = 0; i < CLUSTER_KINDS; i++)
+		for (int i = 0; i < cluster->n_kinds; i++)
 			if (objects_tell(&cluster->watches[i].live, &cluster->coming) < 0)
 				return -ENOMEM;
 	}
@@ -211,6 +217,8 @@ int cluster_read(struct cluster *cluster, struct err *err)
 	free(cluster->world.namespaces);
 	free(cluster->world.netpols);
 	free(cluster->world.nodes);
+	free(cluster->world.services);
+	free(cluster->world.slices);
 	cluster->world.pods = (struct pod **)v[PODS];
 	cluster->world.n_pods = n[PODS];
 	cluster->world.namespaces = (struct namespace **)v[NAMESPACES];
@@ -219,6 +227,10 @@ int cluster_read(struct cluster *cluster, struct err *err)
 	cluster->world.n_netpols = n[NETPOLS];
 	cluster->world.nodes = (struct node **)v[NODES];
 	cluster->world.n_nodes = n[NODES];
+	cluster->world.services = (struct service **)v[SERVICES];
+	cluster->world.n_services = n[SERVICES];
+	cluster->world.slices = (struct endpoint_slice **)v[SLICES];
+	cluster->world.n_slices = n[SLICES];
 	cluster->changed = cluster->told = false;
 	return 1;
 }
@@ -242,6 +254,11 @@ const struct pod *cluster_pod_for(const struct cluster *cluster, const char *nam
 		return NULL;
 	object = objects_find(&cluster->watches[PODS].live, namespace, name);
 	return object ? object->body : NULL;
+}
+
+unsigned int cluster_n_kinds(const struct cluster *cluster)
+{
+	return (unsigned int)cluster->n_kinds;
 }
 
 struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigned int kind)

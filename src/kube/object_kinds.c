@@ -96,6 +96,34 @@ static int node_decode(const cJSON *json, void **ret, struct err *err)
 	return r;
 }
 
+static int service_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct service *service = NULL;
+	int r = decode_service(json, NULL, &service, err);
+
+	*ret = service;
+	return r;
+}
+
+static int slice_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct endpoint_slice *slice = NULL;
+	int r = decode_endpointslice(json, NULL, &slice, err);
+
+	*ret = slice;
+	return r;
+}
+
+static void service_drop(void *body)
+{
+	service_free(body);
+}
+
+static void slice_drop(void *body)
+{
+	endpoint_slice_free(body);
+}
+
 static void node_drop(void *body)
 {
 	node_free(body);
@@ -169,6 +197,44 @@ const struct object_kind object_kind_netpol = {
 	.equal = policy_equal,
 	.free = netpol_drop,
 	.names = netpol_names,
+};
+
+const struct object_kind object_kind_service = {
+	.name = "services",
+	.kind = "Service",
+	.list_kind = "ServiceList",
+	.api_version = "v1",
+	.path = "/api/v1/services",
+	.change = CHANGE_SERVICE,
+	.is_namespaced = true,
+	.decode = service_decode,
+	.free = service_drop,
+};
+
+/* Kubernetes before 1.21. */
+static const struct object_kind object_kind_slice_beta = {
+	.name = "endpointslices",
+	.kind = "EndpointSlice",
+	.list_kind = "EndpointSliceList",
+	.api_version = "discovery.k8s.io/v1beta1",
+	.path = "/apis/discovery.k8s.io/v1beta1/endpointslices",
+	.change = CHANGE_SLICE,
+	.is_namespaced = true,
+	.decode = slice_decode,
+	.free = slice_drop,
+};
+
+const struct object_kind object_kind_slice = {
+	.name = "endpointslices",
+	.kind = "EndpointSlice",
+	.list_kind = "EndpointSliceList",
+	.api_version = "discovery.k8s.io/v1",
+	.path = "/apis/discovery.k8s.io/v1/endpointslices",
+	.change = CHANGE_SLICE,
+	.older = &object_kind_slice_beta,
+	.is_namespaced = true,
+	.decode = slice_decode,
+	.free = slice_drop,
 };
 
 const struct object_kind object_kind_node = {

@@ -31,6 +31,7 @@ struct object_kind {
 	const char *api_version; /* "networking.k8s.io/v1" */
 	const char *path;	 /* of the collection in the API */
 	enum change_kind change; /* as which its changes are told */
+	const struct object_kind *older; /* the same of an API version that servers had before; or null */
 	bool is_namespaced;
 	/* 1: decoded, with a remark in err. -EINVAL: cannot be used. */
 	int (*decode)(const cJSON *json, void **ret_body, struct err *err);
@@ -42,7 +43,8 @@ struct object_kind {
 	struct object_names (*names)(const void *body);
 };
 
-extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol, object_kind_node;
+extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol, object_kind_node,
+	object_kind_service, object_kind_slice;
 
 struct object_names {
 	const char *namespace; /* "" where the kind has none */

@@ -344,6 +344,11 @@ static void on_status(struct watch *watch, const struct api_reply *reply)
 	char why[300];
 
 	answer_words(watch, why, sizeof(why));
+	if (reply->status == 404 && watch->kind->older && !watch->synced) {
+		watch->kind = watch->kind->older;
+		watch_report(watch, false, "the server is older; asking for %s", watch->kind->api_version);
+		return wait_then(watch, WATCH_NEXT_LIST, 0);
+	}
 	if (watch->state == WATCH_STREAMING && (reply->status == 400 || reply->status == 422)) {
 		watch->no_streaming = true;
 		watch_report(watch, false, "the server has no streaming list; listing in pages");
