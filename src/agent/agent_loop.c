@@ -53,7 +53,7 @@ static void recompile_done(struct agent *agent, bool changed)
 /* Until the objects have been read whole once, a broken file keeps the daemon from
  * syncing: what the kernel enforces from before stays, and no new pod opens
  * without a policy that stands in that file. */
-static void read_manifests(struct agent *agent)
+static bool read_manifests(struct agent *agent)
 {
 	struct err err = { 0 };
 	size_t broken;
@@ -61,7 +61,7 @@ static void read_manifests(struct agent *agent)
 
 	if (r < 0) {
 		health_bad(&agent->health, HEALTH_MANIFESTS, "%s; keeping the last good objects", err.msg);
-		return;
+		return false;
 	}
 	broken = manifests_broken(agent->manifests);
 	if (broken)
@@ -72,6 +72,7 @@ static void read_manifests(struct agent *agent)
 	else
 		health_good(&agent->health, HEALTH_MANIFESTS);
 	agent->objects_known = agent->objects_known || !broken;
+	return true;
 }
 
 static void on_recompile(evutil_socket_t fd, short what, void *data)
@@ -79,14 +80,14 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	struct agent *agent = data;
 	struct source source = agent_source(agent);
 	struct err err = { 0 };
-	bool first = !agent->enforce.synced;
+	bool first = !agent->enforce.synced, was_read = false, is_built;
 	int r;
 
 	(void)fd, (void)what;
 	/* The manifests are read here and nowhere else: what is read anew frees objects
 	 * that the store points at until it is built anew, and nobody may ask between. */
 	if (agent->manifests && agent->read_due)
-		read_manifests(agent);
+		was_read = read_manifests(agent);
 	agent->read_due = false;
 	if (!agent->objects_known)
 		return;
@@ -94,8 +95,10 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	if (first)
 		reconcile_orphans(agent);
 	r = agent->cluster ? cluster_read(agent->cluster, &err) : 0;
+	was_read |= r > 0;
 	if (r >= 0)
 		r = store_build(&agent->store, &source, &agent->attachments, &agent->config->posture, &err);
+	is_built = r == 0;
 	if (r == 0)
 		r = enforce_run(&agent->enforce, &agent->store.world, &agent->attachments, &err);
 	if (r < 0)
@@ -106,6 +109,10 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
 			 agent->store.world.n_netpols, agent->attachments.n,
 			 posture_name(agent->config->posture.posture));
+	if (is_built)
+		agent_services_turn(agent, was_read);
+	else
+		agent->services_known = false; /* what changed was not taken */
 	agent_network_turn(agent);
 	if (!agent->conflist_known)
 		agent_conflist(agent);
@@ -285,5 +292,6 @@ int agent_listen(struct agent *agent, struct err *err)
 	    !agent->on_source || !agent->on_address || !agent->on_events || !agent->on_second ||
 	    !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
-	return agent_network_listen(agent, err);
+	r = agent_services_listen(agent, err);
+	return r < 0 ? r : agent_network_listen(agent, err);
 }
