@@ -20,7 +20,6 @@ enum bh_write_kind {
 	BH_ERASE_PEER = 6,
 	BH_ERASE_PREFIX = 7,
 	BH_ERASE_VERDICT = 8,
-	BH_FENCE = 9, /* wait until no running program can hold an older row */
 };
 
 /* Flags that a BH_WRITE_ENDPOINT replaces; the others stay as they are. */

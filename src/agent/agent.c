@@ -31,16 +31,35 @@ static const struct pod *pod_in_cluster(const void *data, const char *namespace,
 	return cluster_pod_for(data, namespace, name);
 }
 
+static void all_of_cluster(const void *data, void (*each)(const struct change *change, void *each_data),
+			   void *each_data)
+{
+	cluster_each(data, each, each_data);
+}
+
 static const struct pod *pod_for(const void *data, const char *namespace, const char *name)
 {
 	return manifests_pod_for(data, namespace, name);
 }
 
+static void all_of_manifests(const void *data, void (*each)(const struct change *change, void *each_data),
+			     void *each_data)
+{
+	manifests_each(data, each, each_data);
+}
+
 struct source agent_source(const struct agent *agent)
 {
-	if (agent->cluster)
-		return (struct source){ cluster_world(agent->cluster), pod_in_cluster, agent->cluster };
-	return (struct source){ manifests_world(agent->manifests), pod_for, agent->manifests };
+	struct source source = { .data = agent->manifests, .whole = all_of_manifests, .pod_for = pod_for };
+
+	if (!agent->cluster) {
+		source.changes = manifests_changes(agent->manifests, &source.n);
+		return source;
+	}
+	source =
+		(struct source){ .data = agent->cluster, .whole = all_of_cluster, .pod_for = pod_in_cluster };
+	source.changes = cluster_changes(agent->cluster, &source.n);
+	return source;
 }
 
 struct report_node agent_report_node(const struct agent *agent)
@@ -85,6 +104,14 @@ static int source_open(struct agent *agent, struct err *err)
 	return manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests, err);
 }
 
+static void on_world_change(const struct change *change, void *data)
+{
+	struct agent *agent = data;
+
+	enforce_tell(change, &agent->enforce);
+	revisions_tell(&agent->revisions, change, time(NULL));
+}
+
 int agent_new(const struct config *config, struct agent **ret_agent, struct err *err)
 {
 	cleanup(agent_free_auto) struct agent *agent = calloc(1, sizeof(*agent));
@@ -95,9 +122,11 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	agent->config = config;
 	agent->node.fd = agent->network.link_fd = agent->network.nft_fd = -1;
 	agent->started_ms = stamp_now_ms();
-	agent->services = services_new();
+	revisions_init(&agent->revisions);
+	store_init(&agent->store, on_world_change, agent);
+	agent->store.world.posture = config->posture;
 	agent->base = event_base_new();
-	if (!agent->base || !agent->services)
+	if (!agent->base)
 		return err_set(err, ENOMEM, "event loop");
 	if ((r = kernel_start(agent, err)) < 0 || (r = memory_load(agent, err)) < 0 ||
 	    (r = source_open(agent, err)) < 0 || (r = control_open(agent, &agent->control, err)) < 0 ||
@@ -129,6 +158,7 @@ struct agent *agent_free(struct agent *agent)
 	exporter_free(agent->exporter);
 	event_drop(agent->on_recompile);
 	event_drop(agent->on_tidy);
+	event_drop(agent->on_fenced);
 	event_drop(agent->on_source);
 	event_drop(agent->on_reload);
 	event_drop(agent->on_address);
@@ -141,15 +171,14 @@ struct agent *agent_free(struct agent *agent)
 	event_drop(agent->on_links);
 	event_drop(agent->on_nft);
 	event_drop(agent->on_network);
-	event_drop(agent->on_services);
 	ring_free(agent->ring);
-	enforce_done(&agent->enforce);
+	agent->store.tell = NULL;
 	store_done(&agent->store);
+	enforce_done(&agent->enforce);
 	revisions_done(&agent->revisions);
 	attachments_done(&agent->attachments);
 	node_addrs_done(&agent->node);
 	network_done(&agent->network);
-	services_free(agent->services);
 	free(agent->network_nodes);
 	drops_done(&agent->drops);
 	manifests_free(agent->manifests);
@@ -199,7 +228,6 @@ int agent_attach(struct agent *agent, struct attachment *attachment, struct err 
 	r = attachments_put(&agent->attachments, attachment, err);
 	if (r == 0)
 		agent_recompile_soon(agent);
-	agent->services_touch = true;
 	return r;
 }
 
@@ -222,6 +250,5 @@ void agent_detach(struct agent *agent, const char *container_id, const char *ifn
 			 err.msg);
 	log_info("detached pod=%s/%s container=%s ifindex=%u", endpoint->namespace, endpoint->pod,
 		 attachment->container_id, endpoint->ifindex);
-	agent->services_touch = true;
 	agent_recompile_soon(agent);
 }

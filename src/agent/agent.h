@@ -29,7 +29,6 @@
 #include "kube/cluster.h"
 #include "kube/manifests.h"
 #include "report/report.h"
-#include "service/services.h"
 
 struct control;
 struct exporter;
@@ -50,9 +49,6 @@ struct agent {
 	struct revisions revisions;
 	struct node_addrs node;
 	struct network network;
-	struct services *services;
-	bool services_known; /* they know the objects, and what the kernel has */
-	bool services_touch; /* pods or addresses here have changed since */
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;
@@ -66,9 +62,10 @@ struct agent {
 	int64_t network_ms;	     /* of the last look at the network between nodes */
 	struct node **network_nodes; /* that were looked at then: pointers to compare, never followed */
 	size_t n_network_nodes;
-	unsigned int retry_ms; /* after a failed recompile; 0: the last one was good */
-	struct event *on_recompile, *on_tidy, *on_source, *on_reload, *on_address, *on_node, *on_events,
-		*on_second, *on_sweep, *on_term, *on_int, *on_links, *on_nft, *on_network, *on_services;
+	unsigned int retry_ms;		     /* after a failed recompile; 0: the last one was good */
+	int64_t recompile_us, recompiled_us; /* how long the last one took, and when it ended */
+	struct event *on_recompile, *on_tidy, *on_fenced, *on_source, *on_reload, *on_address, *on_node,
+		*on_events, *on_second, *on_sweep, *on_term, *on_int, *on_links, *on_nft, *on_network;
 };
 
 /* Loads the kernel's side, takes over what is there, opens the sockets. */
@@ -109,11 +106,6 @@ void agent_cluster_words(const struct agent *agent, struct text *out); /* a line
 /* Brings the runtime's configuration to what it should say (agent_conflist.c).
  * Nothing happens before a pod could be added. */
 void agent_conflist(struct agent *agent);
-
-/* Services (agent_services.c). `was_read`: the source has changes that were not taken. */
-int agent_services_listen(struct agent *agent, struct err *err);
-void agent_services_turn(struct agent *agent, bool was_read);
-struct service_view agent_service_view(const struct agent *agent);
 
 /* The network between nodes (agent_network.c). */
 int agent_network_listen(struct agent *agent, struct err *err);

@@ -16,7 +16,7 @@ static int standalone_text(const struct agent *agent, const struct conflist_entr
 
 	if (cni->n_pod_cidrs)
 		return conflist_standalone(entry, cni->pod_cidrs, cni->n_pod_cidrs, ret_text, err);
-	node = world_node(agent_source(agent).world, config->node_name);
+	node = world_node(&agent->store.world, config->node_name);
 	if (!node)
 		return err_set(err, ENODATA, "no Node object is called %s: set nodeName or cni.podCIDRs",
 			       config->node_name);

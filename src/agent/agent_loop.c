@@ -36,24 +36,44 @@ static void recompile_failed(struct agent *agent, const struct err *err)
 	event_in_ms(agent->on_recompile, agent->retry_ms);
 }
 
+static void refusals_tell(struct agent *agent)
+{
+	struct err why = { 0 };
+	size_t n = tables_refused(agent->enforce.tables, &why);
+
+	if (n)
+		health_bad(&agent->health, HEALTH_ROOM, "%zu endpoint%s closed: %s", n,
+			   n == 1 ? " is" : "s are", why.msg);
+	else
+		health_good(&agent->health, HEALTH_ROOM);
+}
+
 static void recompile_done(struct agent *agent, bool changed)
 {
+	int64_t now_us = stamp_now_us();
+
 	agent->retry_ms = 0;
 	health_good(&agent->health, HEALTH_ENFORCE);
+	refusals_tell(agent);
 	if (changed) {
 		metrics_update_took(&agent->metrics, agent->enforce.last_us);
+		for (int kind = 0; kind < CHANGE_KINDS; kind++)
+			if (agent->enforce.heard_us[kind])
+				metrics_event_took(&agent->metrics, (enum change_kind)kind,
+						   now_us - agent->enforce.heard_us[kind]);
 		log_debug("committed revision=%u endpoints=%zu us=%lld", agent->enforce.revision,
 			  agent->attachments.n, (long long)agent->enforce.last_us);
-		event_in_ms(agent->on_tidy, 0);
 	}
-	if (revisions_update(&agent->revisions, &agent->store.world, agent->enforce.revision, time(NULL)) < 0)
+	memset(agent->enforce.heard_us, 0, sizeof(agent->enforce.heard_us));
+	if (revisions_commit(&agent->revisions, agent->enforce.revision) < 0)
 		log_warn("revisions of policies are out of date: out of memory");
 }
 
 /* Until the objects have been read whole once, a broken file keeps the daemon from
  * syncing: what the kernel enforces from before stays, and no new pod opens
  * without a policy that stands in that file. */
-static bool read_manifests(struct agent *agent)
+/* As manifests_read(). */
+static int read_manifests(struct agent *agent)
 {
 	struct err err = { 0 };
 	size_t broken;
@@ -61,7 +81,7 @@ static bool read_manifests(struct agent *agent)
 
 	if (r < 0) {
 		health_bad(&agent->health, HEALTH_MANIFESTS, "%s; keeping the last good objects", err.msg);
-		return false;
+		return r;
 	}
 	broken = manifests_broken(agent->manifests);
 	if (broken)
@@ -72,35 +92,52 @@ static bool read_manifests(struct agent *agent)
 	else
 		health_good(&agent->health, HEALTH_MANIFESTS);
 	agent->objects_known = agent->objects_known || !broken;
-	return true;
+	return r;
+}
+
+/* The objects are read here and nowhere else: what is read anew frees objects that the
+ * store points at until it has been told, and nobody may ask between. */
+static int read_objects(struct agent *agent, struct err *err)
+{
+	struct source source;
+	int r = 0;
+
+	if (agent->manifests && agent->read_due)
+		r = read_manifests(agent);
+	agent->read_due = false;
+	if (agent->cluster && agent->objects_known)
+		r = cluster_read(agent->cluster, err);
+	if (!agent->objects_known) {
+		/* What was read stays with the manifests; the store begins with all of it. */
+		agent->store.is_lost = agent->manifests != NULL;
+		return 0;
+	}
+	source = agent_source(agent);
+	if (r <= 0)
+		source.n = 0; /* they were taken in before */
+	return agent->cluster && r < 0 ? r : store_read(&agent->store, &source, &agent->attachments, err);
 }
 
 static void on_recompile(evutil_socket_t fd, short what, void *data)
 {
 	struct agent *agent = data;
-	struct source source = agent_source(agent);
 	struct err err = { 0 };
-	bool first = !agent->enforce.synced, was_read = false, is_built;
+	bool first = !agent->enforce.synced;
+	int64_t start_us = stamp_now_us();
 	int r;
 
 	(void)fd, (void)what;
-	/* The manifests are read here and nowhere else: what is read anew frees objects
-	 * that the store points at until it is built anew, and nobody may ask between. */
-	if (agent->manifests && agent->read_due)
-		was_read = read_manifests(agent);
-	agent->read_due = false;
+	r = read_objects(agent, &err);
 	if (!agent->objects_known)
 		return;
 	reconcile_attachments(agent);
 	if (first)
 		reconcile_orphans(agent);
-	r = agent->cluster ? cluster_read(agent->cluster, &err) : 0;
-	was_read |= r > 0;
 	if (r >= 0)
-		r = store_build(&agent->store, &source, &agent->attachments, &agent->config->posture, &err);
-	is_built = r == 0;
-	if (r == 0)
-		r = enforce_run(&agent->enforce, &agent->store.world, &agent->attachments, &err);
+		r = enforce_run(&agent->enforce, &agent->store, &agent->attachments, &err);
+	store_bury(&agent->store);
+	agent->recompiled_us = stamp_now_us();
+	agent->recompile_us = agent->recompiled_us - start_us;
 	if (r < 0)
 		recompile_failed(agent, &err);
 	else
@@ -109,24 +146,23 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
 			 agent->store.world.n_netpols, agent->attachments.n,
 			 posture_name(agent->config->posture.posture));
-	if (is_built)
-		agent_services_turn(agent, was_read);
-	else
-		agent->services_known = false; /* what changed was not taken */
 	agent_network_turn(agent);
 	if (!agent->conflist_known)
 		agent_conflist(agent);
 	control_settle(agent->control);
 }
 
-static void on_tidy(evutil_socket_t fd, short what, void *data)
+static void on_fenced(evutil_socket_t fd, short what, void *data)
 {
 	struct agent *agent = data;
 	struct err err = { 0 };
+	int r = enforce_fenced(&agent->enforce, &err);
 
 	(void)fd, (void)what;
-	if (enforce_tidy(&agent->enforce, &err) < 0)
+	if (r < 0)
 		recompile_failed(agent, &err);
+	else if (r == 0)
+		event_in_ms(agent->on_tidy, 1); /* what is more urgent first */
 }
 
 void agent_read_objects(struct agent *agent)
@@ -137,16 +173,24 @@ void agent_read_objects(struct agent *agent)
 	agent_recompile_soon(agent);
 }
 
-/* Changes come in bursts (an editor writes twice, a rename follows; a rollout moves
- * many pods). The wait starts with the first, so a stream of changes cannot
- * postpone it; it grows with the cost of a compile, so that it cannot eat the
- * machine either. */
+/* How long to wait for the rest. Files are written in several steps; a policy that is
+ * gone may be followed by the word that its namespace terminates (R24), and loosening
+ * is not urgent. Else there is no wait, but a rest as long as the last work took: a
+ * stream of changes is taken in bursts then and cannot eat the machine. */
+static int64_t wait_ms(const struct agent *agent)
+{
+	int64_t rest_ms = (agent->recompile_us - (stamp_now_us() - agent->recompiled_us)) / 1000;
+
+	if (!agent->cluster || cluster_loosens(agent->cluster))
+		return rest_ms > DEBOUNCE_MS ? rest_ms : DEBOUNCE_MS;
+	return rest_ms > 0 ? rest_ms : 0;
+}
+
+/* The wait starts with the first change, so that a stream of them cannot postpone it. */
 void agent_objects_changed(struct agent *agent)
 {
-	int64_t cost_ms = agent->enforce.last_us / 1000;
-
 	if (!event_pending(agent->on_reload, EV_TIMEOUT, NULL))
-		event_in_ms(agent->on_reload, cost_ms > DEBOUNCE_MS ? cost_ms : DEBOUNCE_MS);
+		event_in_ms(agent->on_reload, wait_ms(agent));
 }
 
 static void on_source(evutil_socket_t fd, short what, void *data)
@@ -278,7 +322,9 @@ int agent_listen(struct agent *agent, struct err *err)
 	if (r < 0)
 		return r;
 	agent->on_recompile = agent_event(agent, -1, 0, on_recompile, NULL);
-	agent->on_tidy = agent_event(agent, -1, 0, on_tidy, NULL);
+	agent->on_tidy = agent_event(agent, -1, 0, on_fenced, NULL);
+	agent->on_fenced =
+		agent_event(agent, agent->enforce.fencer.answer, EV_READ | EV_PERSIST, on_fenced, NULL);
 	agent->on_reload = agent_event(agent, -1, 0, on_reload, NULL);
 	agent->on_node = agent_event(agent, -1, 0, on_node, NULL);
 	agent->on_source = agent_event(agent, source, EV_READ | EV_PERSIST, on_source, NULL);
@@ -288,10 +334,9 @@ int agent_listen(struct agent *agent, struct err *err)
 	agent->on_sweep = agent_event(agent, -1, EV_PERSIST, on_sweep, &sweep);
 	agent->on_term = agent_event(agent, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
 	agent->on_int = agent_event(agent, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, NULL);
-	if (!agent->on_recompile || !agent->on_tidy || !agent->on_reload || !agent->on_node ||
-	    !agent->on_source || !agent->on_address || !agent->on_events || !agent->on_second ||
-	    !agent->on_sweep || !agent->on_term || !agent->on_int)
+	if (!agent->on_recompile || !agent->on_tidy || !agent->on_fenced || !agent->on_reload ||
+	    !agent->on_node || !agent->on_source || !agent->on_address || !agent->on_events ||
+	    !agent->on_second || !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
-	r = agent_services_listen(agent, err);
-	return r < 0 ? r : agent_network_listen(agent, err);
+	return agent_network_listen(agent, err);
 }

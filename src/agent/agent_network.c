@@ -47,7 +47,7 @@ static void nodes_remember(struct agent *agent, const struct world *world)
 
 static void network_look(struct agent *agent)
 {
-	const struct world *world = agent_source(agent).world;
+	const struct world *world = &agent->store.world;
 	struct network *network = &agent->network;
 	bool was_up = network->is_up;
 	struct err err = { 0 };
@@ -73,7 +73,7 @@ static void network_look(struct agent *agent)
 void agent_network_turn(struct agent *agent)
 {
 	if (agent->config->network.mode == NETWORK_NONE ||
-	    (agent->network.is_up && nodes_are_those(agent, agent_source(agent).world)))
+	    (agent->network.is_up && nodes_are_those(agent, &agent->store.world)))
 		return;
 	network_look(agent);
 }

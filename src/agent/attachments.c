@@ -216,6 +216,7 @@ int attachments_put(struct attachments *set, struct attachment *attachment, stru
 {
 	size_t i = attachments_index(set, attachment->container_id, attachment->ifname);
 
+	set->serial++;
 	if (i < set->n) {
 		attachment_free(set->v[i]);
 		set->v[i] = attachment;
@@ -241,6 +242,7 @@ struct attachment *attachments_take(struct attachments *set, const char *contain
 
 	if (i == set->n)
 		return NULL;
+	set->serial++;
 	attachment = set->v[i];
 	set->v[i] = set->v[--set->n];
 	return attachment;

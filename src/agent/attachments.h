@@ -48,6 +48,7 @@ struct attachments {
 	struct attachment **v; /* owned */
 	size_t n;
 	size_t cap;
+	uint64_t serial; /* grows with every change */
 };
 void attachments_done(struct attachments *set);
 /* Takes the attachment over, in place of one with the same container and name. */

@@ -249,6 +249,7 @@ static bool revision_add(cJSON *policy, const struct agent *agent)
 		return cJSON_AddNullToObject(policy, "revision");
 	stamp_format(revision->since, since);
 	return cJSON_AddNumberToObject(policy, "revision", revision->revision) &&
+	       cJSON_AddNumberToObject(policy, "wantedRevision", revision->wanted) &&
 	       cJSON_AddStringToObject(policy, "since", since) &&
 	       cJSON_AddNumberToObject(policy, "ageSeconds", (double)(time(NULL) - revision->since));
 }

@@ -3,9 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/stamp.h"
 #include "base/cleanup.h"
+#include "dataplane/fence.h"
+
+/* Rows erased between two looks at what is more urgent. */
+#define SWEEP_MOST 500
 
 static int adopt(struct enforce *enforce, struct err *err)
 {
@@ -23,143 +28,262 @@ static int adopt(struct enforce *enforce, struct err *err)
 			enforce->revision = snapshot.endpoints[i].revision;
 	maps_snapshot_done(&snapshot);
 	enforce->adopted = r == 0;
+	enforce->is_told = false;
+	enforce->fence = 0; /* one that is out ends nothing of these */
 	return r;
 }
 
 int enforce_init(struct enforce *enforce, struct maps *maps, struct err *err)
 {
-	*enforce = (struct enforce){ .maps = maps };
-	return adopt(enforce, err);
-}
+	int r;
 
-static void plan_reset(struct enforce *enforce)
-{
-	plan_done(&enforce->plan);
-	enforce->plan = (struct plan){ 0 };
-	enforce->done = 0;
-	enforce->tidying = false;
+	*enforce = (struct enforce){ .maps = maps, .fencer = { .ask = -1, .answer = -1 } };
+	r = fencer_start(&enforce->fencer, err);
+	return r < 0 ? r : adopt(enforce, err);
 }
 
 void enforce_done(struct enforce *enforce)
 {
-	plan_reset(enforce);
+	fencer_stop(&enforce->fencer);
+	plan_done(&enforce->plan);
 	enforce->tables = tables_free(enforce->tables);
 }
 
-/* Applies the writes before `until`. A failure leaves the kernel somewhere
- * within the plan, which is safe for packets but unknown to the tables. */
-static int apply(struct enforce *enforce, size_t until, struct err *err)
+/* A failure leaves the kernel somewhere within the plan, which is safe for packets but
+ * unknown to the tables. */
+static int apply(struct enforce *enforce, struct err *err)
 {
-	int r = maps_apply(enforce->maps, enforce->plan.v + enforce->done, until - enforce->done, err);
+	int r = maps_apply(enforce->maps, enforce->plan.v, enforce->plan.n, err);
 
+	enforce->plan.n = 0;
 	if (r < 0) {
 		enforce->adopted = false;
-		plan_reset(enforce);
 		return err_wrap(err, r, "applying the plan");
 	}
-	enforce->done = until;
 	return 0;
 }
 
-int enforce_tidy(struct enforce *enforce, struct err *err)
-{
-	int r;
+/* --- telling the tables */
 
-	if (!enforce->tidying)
+static void tables_tell(struct tables *tables, const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_POD:
+		return tables_pod(tables, change->old, change->now);
+	case CHANGE_NAMESPACE:
+		return tables_namespace(tables, change->old, change->now);
+	case CHANGE_NETPOL:
+		return tables_netpol(tables, change->old, change->now);
+	default:
+		break; /* no verdict reads it */
+	}
+}
+
+void enforce_tell(const struct change *change, void *data)
+{
+	struct enforce *enforce = data;
+
+	if (!change) {
+		enforce->adopted = enforce->is_told = false;
+		return;
+	}
+	if (!enforce->heard_us[change->kind])
+		enforce->heard_us[change->kind] = change->heard_us;
+	if (enforce->is_told)
+		tables_tell(enforce->tables, change);
+}
+
+static void world_tell(struct enforce *enforce, const struct world *world)
+{
+	struct tables *tables = enforce->tables;
+
+	tables_posture(tables, &world->posture);
+	for (size_t i = 0; i < world->n_namespaces; i++)
+		tables_namespace(tables, NULL, world->namespaces[i]);
+	for (size_t i = 0; i < world->n_pods; i++)
+		tables_pod(tables, NULL, world->pods[i]);
+	for (size_t i = 0; i < world->n_netpols; i++)
+		tables_netpol(tables, NULL, world->netpols[i]);
+	memset(enforce->told, 0, sizeof(enforce->told));
+	enforce->endpoints_serial = UINT64_MAX;
+	enforce->is_told = true;
+}
+
+static int endpoint_tell(struct enforce *enforce, const struct endpoint *endpoint, const struct pod *pod,
+			 struct err *err)
+{
+	struct told *told = endpoint->slot < BH_ENDPOINTS_MAX ? &enforce->told[endpoint->slot] : NULL;
+
+	if (told && told->ifindex == endpoint->ifindex && told->pod == pod) {
+		told->serial = enforce->round;
 		return 0;
-	r = apply(enforce, enforce->plan.n, err);
-	if (r < 0)
-		return r;
-	tables_commit(enforce->tables);
-	plan_reset(enforce);
+	}
+	if (told)
+		*told = (struct told){ enforce->round, endpoint->ifindex, pod };
+	return tables_endpoint(enforce->tables, endpoint, pod, err);
+}
+
+/* Before the rows: an endpoint must not open while the programs would still send its
+ * neighbours' packets through the stack. */
+static int local_set(struct enforce *enforce, struct attachment *attachment, struct err *err)
+{
+	const struct endpoint *endpoint = &attachment->endpoint;
+
+	for (size_t i = 0; i < endpoint->n_addrs && !attachment->local; i++) {
+		int r = maps_local_set(enforce->maps, &endpoint->addrs[i], endpoint->slot, err);
+
+		if (r < 0)
+			return err_wrap(err, r, "pod %s/%s", endpoint->namespace, endpoint->pod);
+	}
+	attachment->local = true;
 	return 0;
 }
 
-/* The number of writes up to and with the last endpoint row. Rows before it may
- * rely on a fence among them; without any endpoint row the plan has no commit
- * and is applied whole. */
-static size_t plan_commit(const struct plan *plan, uint32_t *revision)
+/* Every endpoint is told before anything can fail: its pod may have been replaced. */
+static int endpoints_tell(struct enforce *enforce, const struct store *store,
+			  const struct attachments *attachments, struct err *err)
 {
-	size_t commit = 0;
+	int r = 0;
 
-	for (size_t i = 0; i < plan->n; i++) {
-		if (plan->v[i].kind != BH_WRITE_ENDPOINT)
-			continue;
-		commit = i + 1;
-		if (plan->v[i].endpoint.revision > *revision)
-			*revision = plan->v[i].endpoint.revision;
-	}
-	return commit ? commit : plan->n;
-}
-
-static struct endpoint *endpoints_of(const struct attachments *attachments)
-{
-	struct endpoint *endpoints = calloc(attachments->n + 1, sizeof(*endpoints));
-
-	for (size_t i = 0; endpoints && i < attachments->n; i++)
-		endpoints[i] = attachments->v[i]->endpoint;
-	return endpoints;
-}
-
-static int set_locals(struct enforce *enforce, const struct attachments *attachments, struct err *err)
-{
+	if (enforce->endpoints_serial == store->endpoints_serial)
+		return 0;
+	enforce->round++;
 	for (size_t i = 0; i < attachments->n; i++) {
-		struct attachment *attachment = attachments->v[i];
-		const struct endpoint *endpoint = &attachment->endpoint;
+		const struct endpoint *endpoint = &attachments->v[i]->endpoint;
+		int told = endpoint_tell(enforce, endpoint, store_pod(store, endpoint), err);
 
-		for (size_t j = 0; j < endpoint->n_addrs && !attachment->local; j++) {
-			int r = maps_local_set(enforce->maps, &endpoint->addrs[j], endpoint->slot, err);
-
-			if (r < 0)
-				return err_wrap(err, r, "pod %s/%s", endpoint->namespace, endpoint->pod);
-		}
-		attachment->local = true;
+		r = r < 0 ? r : told;
 	}
+	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++) {
+		if (!enforce->told[slot].ifindex || enforce->told[slot].serial == enforce->round)
+			continue;
+		tables_endpoint_gone(enforce->tables, slot);
+		enforce->told[slot] = (struct told){ 0 };
+	}
+	for (size_t i = 0; r == 0 && i < attachments->n; i++)
+		r = local_set(enforce, attachments->v[i], err);
+	if (r == 0)
+		enforce->endpoints_serial = store->endpoints_serial;
+	return r;
+}
+
+/* --- runs */
+
+static void fence_begin(struct enforce *enforce)
+{
+	if (enforce->is_fencing || !tables_need_fence(enforce->tables))
+		return;
+	enforce->fence = tables_fence(enforce->tables);
+	enforce->is_fencing = true;
+	fencer_ask(&enforce->fencer);
+}
+
+bool enforce_is_tidy(const struct enforce *enforce)
+{
+	return !enforce->is_fencing && !tables_need_fence(enforce->tables);
+}
+
+/* What waits for a fence takes the room that an update needs: wait for it here. */
+static int room_make(struct enforce *enforce, struct err *err)
+{
+	uint64_t number = tables_fence(enforce->tables);
+	int r = fence();
+
+	if (r < 0)
+		return err_set(err, -r, "fence: %s", strerror(-r));
+	/* One that is out began earlier, and ends what this one has ended already. */
+	tables_fenced(enforce->tables, number);
+	do {
+		int applied;
+
+		r = tables_sweep(enforce->tables, SWEEP_MOST, &enforce->plan);
+		applied = apply(enforce, err);
+		if (r < 0 || applied < 0)
+			return applied < 0 ? applied : err_set(err, ENOMEM, "erasing rows");
+	} while (r == 0);
 	return 0;
 }
 
-static int compile(struct enforce *enforce, const struct world *world, const struct attachments *attachments,
-		   struct err *err)
+static int update(struct enforce *enforce, struct err *err)
 {
-	auto_free struct endpoint *endpoints = endpoints_of(attachments);
-	int r;
+	int r = tables_update(enforce->tables, &enforce->plan, err);
 
-	if (!endpoints)
-		return err_set(err, ENOMEM, "endpoints: out of memory");
-	r = tables_update(enforce->tables, world, endpoints, attachments->n, &enforce->plan, err);
+	for (int tries = 0; r == -EAGAIN && tries < 4; tries++) {
+		r = room_make(enforce, err);
+		if (r == 0)
+			r = tables_update(enforce->tables, &enforce->plan, err);
+	}
+	if (r == -ESTALE)
+		enforce->adopted = false;
 	return r < 0 ? err_wrap(err, r, "compiling") : r;
 }
 
-int enforce_run(struct enforce *enforce, const struct world *world, const struct attachments *attachments,
+static void revision_take(struct enforce *enforce)
+{
+	const struct plan *plan = &enforce->plan;
+
+	for (size_t i = plan->n; i-- > 0 && plan->v[i].kind == BH_WRITE_ENDPOINT;)
+		if (plan->v[i].endpoint.revision > enforce->revision)
+			enforce->revision = plan->v[i].endpoint.revision;
+}
+
+int enforce_run(struct enforce *enforce, const struct store *store, const struct attachments *attachments,
 		struct err *err)
 {
 	int64_t start = stamp_now_us();
-	size_t commit;
-	int r;
+	int r = enforce->adopted ? 0 : adopt(enforce, err);
 
-	r = enforce_tidy(enforce, err);
-	if (r == 0 && !enforce->adopted)
-		r = adopt(enforce, err);
-	/* Before the rows: an endpoint must not open while the programs would
-	 * still send its neighbours' packets through the stack. */
-	if (r == 0)
-		r = set_locals(enforce, attachments, err);
-	if (r == 0)
-		r = compile(enforce, world, attachments, err);
-	if (r != 0) {
-		plan_reset(enforce);
-		enforce->synced = enforce->synced || r == 1;
-		return r;
-	}
-	commit = plan_commit(&enforce->plan, &enforce->revision);
-	r = apply(enforce, commit, err);
 	if (r < 0)
 		return r;
-	enforce->tidying = true;
+	if (!enforce->is_told)
+		world_tell(enforce, &store->world);
+	r = endpoints_tell(enforce, store, attachments, err);
+	if (r == 0)
+		r = update(enforce, err);
+	if (r < 0) {
+		enforce->plan.n = 0;
+		return r;
+	}
+	if (r == 0) {
+		revision_take(enforce);
+		r = apply(enforce, err);
+		if (r < 0)
+			return r;
+		enforce->updates++;
+		enforce->last_us = stamp_now_us() - start;
+	}
 	enforce->synced = true;
-	enforce->updates++;
-	enforce->last_us = stamp_now_us() - start;
-	return 0;
+	fence_begin(enforce);
+	return r;
+}
+
+int enforce_fenced(struct enforce *enforce, struct err *err)
+{
+	int r = fencer_answer(&enforce->fencer), more;
+
+	if (r < 0 && r != -EAGAIN) {
+		enforce->is_fencing = false;
+		return err_set(err, -r, "fence: %s", strerror(-r));
+	}
+	if (!enforce->adopted)
+		return 1; /* nothing of that is known any more */
+	if (r == 0 && enforce->is_fencing)
+		tables_fenced(enforce->tables, enforce->fence);
+	if (r == 0)
+		enforce->is_fencing = false;
+	more = tables_sweep(enforce->tables, SWEEP_MOST, &enforce->plan);
+	r = apply(enforce, err);
+	if (r < 0 || more < 0)
+		return r < 0 ? r : err_set(err, ENOMEM, "erasing rows");
+	r = update(enforce, err);
+	if (r == 0) {
+		revision_take(enforce);
+		r = apply(enforce, err);
+	}
+	if (r < 0)
+		return r;
+	fence_begin(enforce);
+	return more;
 }
 
 int enforce_close(struct enforce *enforce, uint32_t slot, const struct bh_endpoint *row, struct err *err)

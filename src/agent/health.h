@@ -12,13 +12,13 @@
 
 enum health_part {
 	HEALTH_ENFORCE,	  /* the last change could not be brought into the kernel */
+	HEALTH_ROOM,	  /* policies of some endpoints do not fit, so they are closed */
 	HEALTH_MANIFESTS, /* a file is broken or the folder unreadable */
 	HEALTH_CLUSTER,	  /* a kind of object is not up to date with the API server */
 	HEALTH_NODE,	  /* the node's own addresses could not be read */
 	HEALTH_EVENTS,	  /* the event ring cannot be read */
 	HEALTH_STATE,	  /* state on disk and kernel disagree */
 	HEALTH_CONFLIST,  /* the runtime's network configuration could not be written */
-	HEALTH_SERVICES,  /* Services are not translated as they say */
 	HEALTH_NETWORK,	  /* the network between nodes is not as it should be */
 	HEALTH_PARTS,
 };

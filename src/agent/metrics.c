@@ -4,10 +4,19 @@
 #include <bulkhead/reason.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-static const double bucket_s[METRICS_BUCKETS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+static const double update_s[METRICS_BUCKETS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 						  0.05,	  0.1,	 0.25,	 0.5,	1,    2.5 };
+static const double event_s[METRICS_BUCKETS] = { 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+						 0.005,	  0.025,  0.1,	   0.5,	   1,	  5 };
+/* Kinds whose changes reach the kernel's rows. */
+static const char *const event_kinds[CHANGE_KINDS] = {
+	[CHANGE_POD] = "pod",
+	[CHANGE_NAMESPACE] = "namespace",
+	[CHANGE_NETPOL] = "networkpolicy",
+};
 
 static const char *const labels[BH_REASONS_MAX] = {
 #define REASON_LABEL(name, number, label, text) [number] = label,
@@ -61,16 +70,26 @@ void metrics_total(const struct metrics *metrics, struct metrics_counts *ret)
 			counts_add(ret, &metrics->slot[i].last);
 }
 
-void metrics_update_took(struct metrics *metrics, int64_t us)
+static void took(struct metrics_histogram *histogram, const double bounds[METRICS_BUCKETS], int64_t us)
 {
 	double seconds = (double)us / 1e6;
 	size_t i = 0;
 
-	while (i < METRICS_BUCKETS && seconds > bucket_s[i])
+	while (i < METRICS_BUCKETS && seconds > bounds[i])
 		i++;
-	metrics->update_bucket[i]++;
-	metrics->updates++;
-	metrics->update_seconds += seconds;
+	histogram->bucket[i]++;
+	histogram->n++;
+	histogram->seconds += seconds;
+}
+
+void metrics_update_took(struct metrics *metrics, int64_t us)
+{
+	took(&metrics->updates, update_s, us);
+}
+
+void metrics_event_took(struct metrics *metrics, enum change_kind kind, int64_t us)
+{
+	took(&metrics->events[kind], event_s, us);
 }
 
 static int slot_read(struct metrics *metrics, struct maps *maps, uint32_t slot, uint32_t ifindex,
@@ -145,19 +164,39 @@ static void print_counter(struct text *out, const char *name, const char *help, 
 	text_addf(out, "%s %" PRIu64 "\n", name, value);
 }
 
-static void print_updates(const struct metrics *metrics, struct text *out)
+/* `label` is "kind=\"pod\"", or empty. */
+static void print_histogram(struct text *out, const char *name, const char *label,
+			    const struct metrics_histogram *histogram, const double bounds[METRICS_BUCKETS])
 {
-	const char *name = "bulkhead_policy_update_seconds";
+	const char *comma = label[0] ? "," : "", *open = label[0] ? "{" : "", *close = label[0] ? "}" : "";
 	uint64_t below = 0;
 
-	metrics_family(out, name, "histogram", "From the start of a compile to its commit in the kernel.");
 	for (size_t i = 0; i < METRICS_BUCKETS; i++) {
-		below += metrics->update_bucket[i];
-		text_addf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bucket_s[i], below);
+		below += histogram->bucket[i];
+		text_addf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, label, comma, bounds[i],
+			  below);
 	}
-	text_addf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, metrics->updates);
-	text_addf(out, "%s_sum %g\n%s_count %" PRIu64 "\n", name, metrics->update_seconds, name,
-		  metrics->updates);
+	text_addf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, histogram->n);
+	text_addf(out, "%s_sum%s%s%s %g\n%s_count%s%s%s %" PRIu64 "\n", name, open, label, close,
+		  histogram->seconds, name, open, label, close, histogram->n);
+}
+
+static void print_times(const struct metrics *metrics, struct text *out)
+{
+	char label[64];
+
+	metrics_family(out, "bulkhead_policy_update_seconds", "histogram",
+		       "From the start of a compile to its commit in the kernel.");
+	print_histogram(out, "bulkhead_policy_update_seconds", "", &metrics->updates, update_s);
+	metrics_family(out, "bulkhead_event_to_kernel_seconds", "histogram",
+		       "From hearing of a changed object to the commit that brought it into the kernel.");
+	for (int kind = 0; kind < CHANGE_KINDS; kind++) {
+		if (!event_kinds[kind])
+			continue;
+		snprintf(label, sizeof(label), "kind=\"%s\"", event_kinds[kind]);
+		print_histogram(out, "bulkhead_event_to_kernel_seconds", label, &metrics->events[kind],
+				event_s);
+	}
 }
 
 void metrics_print(const struct metrics *metrics, struct text *out)
@@ -176,6 +215,6 @@ void metrics_print(const struct metrics *metrics, struct text *out)
 	print_counter(out, "bulkhead_followers_cut_total", "Followers of drops that read too slowly.",
 		      metrics->followers_cut);
 	print_counter(out, "bulkhead_policy_updates_total", "Changes of policy brought into the kernel.",
-		      metrics->updates);
-	print_updates(metrics, out);
+		      metrics->updates.n);
+	print_times(metrics, out);
 }

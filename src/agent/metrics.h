@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "dataplane/maps.h"
+#include "policy/change.h"
 
 struct metrics_counts {
 	uint64_t packets[2][BH_REASONS_MAX];
@@ -26,12 +27,17 @@ struct metrics_slot {
 };
 
 #define METRICS_BUCKETS 12
+struct metrics_histogram {
+	uint64_t bucket[METRICS_BUCKETS + 1]; /* the last is +Inf */
+	uint64_t n;
+	double seconds;
+};
+
 struct metrics {
 	struct metrics_slot slot[BH_ENDPOINTS_MAX + 1];
-	struct metrics_counts gone;		     /* of endpoints that left */
-	uint64_t update_bucket[METRICS_BUCKETS + 1]; /* the last is +Inf */
-	uint64_t updates;
-	double update_seconds;
+	struct metrics_counts gone; /* of endpoints that left */
+	struct metrics_histogram updates;
+	struct metrics_histogram events[CHANGE_KINDS];
 	uint64_t flows;		/* as of the last sweep */
 	uint64_t followers_cut; /* slow readers of drops that were let go */
 	uint64_t unexplained;	/* events over what is explained per second */
@@ -46,6 +52,8 @@ void metrics_release(struct metrics *metrics, uint32_t slot, uint32_t ifindex);
 void metrics_total(const struct metrics *metrics, struct metrics_counts *ret);
 
 void metrics_update_took(struct metrics *metrics, int64_t us);
+/* From hearing of the oldest change of a kind to the commit that brought it. */
+void metrics_event_took(struct metrics *metrics, enum change_kind kind, int64_t us);
 
 /* Samples every claimed slot and the one for packets without endpoint. */
 int metrics_read(struct metrics *metrics, struct maps *maps, struct err *err);

@@ -2,8 +2,10 @@
 #include "agent/revisions.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+
+#define KEY_MAX 520
 
 /* FNV-1a, 64 bits. */
 static void mix(uint64_t *hash, const void *bytes, size_t len)
@@ -93,60 +95,114 @@ uint64_t netpol_fingerprint(const struct netpol *netpol)
 	return hash;
 }
 
-static int revision_compare(const void *a, const void *b)
-{
-	const struct revision *p = a, *q = b;
-	int r = strcmp(p->namespace, q->namespace);
+/* --- revisions */
 
-	return r ? r : strcmp(p->name, q->name);
+void revisions_init(struct revisions *revisions)
+{
+	*revisions = (struct revisions){ .is_swept = true };
+	pool_init(&revisions->pool, sizeof(struct revision), NULL);
+}
+
+void revisions_done(struct revisions *revisions)
+{
+	pool_done(&revisions->pool);
+}
+
+static int key_of(const char *namespace, const char *name, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s/%s", namespace, name);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : n;
 }
 
 const struct revision *revisions_find(const struct revisions *revisions, const char *namespace,
 				      const char *name)
 {
-	struct revision key = { .namespace = (char *)namespace, .name = (char *)name };
+	char key[KEY_MAX];
+	int n = key_of(namespace, name, key, sizeof(key));
 
-	return revisions->n ? bsearch(&key, revisions->v, revisions->n, sizeof(key), revision_compare) : NULL;
+	return n < 0 ? NULL : (const struct revision *)pool_find(&revisions->pool, key, (size_t)n);
 }
 
-void revisions_done(struct revisions *revisions)
+static void revision_remove(struct revisions *revisions, struct revision *revision)
 {
-	for (size_t i = 0; i < revisions->n; i++) {
-		free(revisions->v[i].namespace);
-		free(revisions->v[i].name);
-	}
-	free(revisions->v);
-	*revisions = (struct revisions){ 0 };
+	struct revision **at = &revisions->pending;
+
+	while (revision->is_pending && *at && *at != revision)
+		at = &(*at)->next;
+	if (revision->is_pending && *at)
+		*at = revision->next;
+	pool_remove(&revisions->pool, &revision->entry);
 }
 
-int revisions_update(struct revisions *revisions, const struct world *world, uint32_t revision, time_t now)
+static void netpol_tell(struct revisions *revisions, const struct netpol *netpol, time_t now)
 {
-	struct revisions next = { .v = calloc(world->n_netpols + 1, sizeof(*next.v)) };
+	uint64_t fingerprint = netpol_fingerprint(netpol);
+	struct revision *revision;
+	char key[KEY_MAX];
+	int n = key_of(netpol->namespace, netpol->name, key, sizeof(key));
+	bool is_new;
 
-	if (!next.v)
-		return -ENOMEM;
-	for (size_t i = 0; i < world->n_netpols; i++) {
-		const struct netpol *netpol = world->netpols[i];
-		const struct revision *old = revisions_find(revisions, netpol->namespace, netpol->name);
-		struct revision *entry = &next.v[next.n++];
-
-		entry->namespace = strdup(netpol->namespace);
-		entry->name = strdup(netpol->name);
-		if (!entry->namespace || !entry->name) {
-			revisions_done(&next);
-			return -ENOMEM;
-		}
-		entry->fingerprint = netpol_fingerprint(netpol);
-		if (old && old->fingerprint == entry->fingerprint) {
-			entry->revision = old->revision;
-			entry->since = old->since;
-		} else {
-			entry->revision = revision;
-			entry->since = now;
-		}
+	if (n < 0)
+		return; /* no API server has such a name */
+	revision = (struct revision *)pool_get(&revisions->pool, key, (size_t)n, &is_new);
+	if (!revision) {
+		revisions->failed = true;
+		return;
 	}
-	qsort(next.v, next.n, sizeof(*next.v), revision_compare);
-	revisions_done(revisions);
-	*revisions = next;
-	return 0;
+	revision->round = revisions->round;
+	if (!is_new && revision->fingerprint == fingerprint)
+		return;
+	revision->fingerprint = fingerprint;
+	revision->since = now;
+	revision->wanted = revisions->last + 1;
+	if (revision->is_pending)
+		return;
+	revision->is_pending = true;
+	revision->next = revisions->pending;
+	revisions->pending = revision;
+}
+
+void revisions_tell(struct revisions *revisions, const struct change *change, time_t now)
+{
+	const struct netpol *old;
+
+	if (!change) {
+		revisions->round++;
+		revisions->is_swept = revisions->failed = false;
+		return;
+	}
+	if (change->kind != CHANGE_NETPOL)
+		return;
+	old = change->old;
+	if (change->now)
+		netpol_tell(revisions, change->now, now);
+	else if (revisions_find(revisions, old->namespace, old->name))
+		revision_remove(revisions, (struct revision *)(uintptr_t)revisions_find(
+						   revisions, old->namespace, old->name));
+}
+
+static void sweep(struct revisions *revisions)
+{
+	for (size_t i = revisions->pool.n; !revisions->is_swept && i-- > 0;) {
+		struct revision *revision = (struct revision *)revisions->pool.v[i];
+
+		if (revision->round != revisions->round)
+			revision_remove(revisions, revision);
+	}
+	revisions->is_swept = true;
+}
+
+int revisions_commit(struct revisions *revisions, uint32_t last)
+{
+	sweep(revisions);
+	while (revisions->pending) {
+		struct revision *revision = revisions->pending;
+
+		revisions->pending = revision->next;
+		revision->is_pending = false;
+		revision->revision = revision->wanted = last;
+	}
+	revisions->last = last;
+	return revisions->failed ? -ENOMEM : 0;
 }

@@ -5,307 +5,71 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-
-DEFINE_AUTO(struct pod, pod_free)
-#define auto_pod cleanup(pod_free_auto)
-
-/* Which attached pod holds an address; sorted by address. */
-struct held {
-	struct bh_addr addr;
-	const struct endpoint *endpoint;
-};
-
-struct held_list {
-	struct held *v;
-	size_t n;
-};
-
-static int name_compare(const char *namespace, const char *name, const char *other_namespace,
-			const char *other_name)
+/* The world's arrays are the bags'. A new kind of object is one line here. */
+static void world_follow(struct store *store, enum change_kind kind)
 {
-	int r = strcmp(namespace, other_namespace);
+	struct world *world = &store->world;
+	void **v = store->bags[kind].v;
+	size_t n = store->bags[kind].n;
 
-	return r ? r : strcmp(name, other_name);
-}
-
-static int pod_compare(const void *a, const void *b)
-{
-	const struct pod *p = *(struct pod *const *)a, *q = *(struct pod *const *)b;
-
-	return name_compare(p->namespace, p->name, q->namespace, q->name);
-}
-
-static bool pod_has_addr(const struct pod *pod, const struct bh_addr *addr)
-{
-	for (size_t i = 0; i < pod->n_addrs; i++)
-		if (addr_equal(&pod->addrs[i], addr))
-			return true;
-	return false;
-}
-
-static int pod_add_addrs(struct pod *pod, const struct bh_addr *addrs, size_t n)
-{
-	struct bh_addr *v = reallocarray(pod->addrs, pod->n_addrs + n + 1, sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	pod->addrs = v;
-	for (size_t i = 0; i < n; i++)
-		if (!pod_has_addr(pod, &addrs[i]))
-			pod->addrs[pod->n_addrs++] = addrs[i];
-	return 0;
-}
-
-static int labels_copy(struct labels *to, const struct labels *from)
-{
-	for (size_t i = 0; i < from->n; i++)
-		if (labels_set(to, from->v[i].key, from->v[i].value) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
-static int ports_copy(struct pod *to, const struct pod *from)
-{
-	to->ports = calloc(from->n_ports + 1, sizeof(*to->ports));
-	if (!to->ports)
-		return -ENOMEM;
-	for (size_t i = 0; i < from->n_ports; i++) {
-		struct named_port *port = &to->ports[to->n_ports++];
-
-		*port = from->ports[i];
-		port->name = NULL;
-		if (from->ports[i].name && !(port->name = strdup(from->ports[i].name)))
-			return -ENOMEM;
+	switch (kind) {
+	case CHANGE_POD:
+		world->pods = (struct pod **)v, world->n_pods = n;
+		break;
+	case CHANGE_NAMESPACE:
+		world->namespaces = (struct namespace **)v, world->n_namespaces = n;
+		break;
+	case CHANGE_NETPOL:
+		world->netpols = (struct netpol **)v, world->n_netpols = n;
+		break;
+	case CHANGE_SERVICE:
+		world->services = (struct service **)v, world->n_services = n;
+		break;
+	case CHANGE_NODE:
+		world->nodes = (struct node **)v, world->n_nodes = n;
+		break;
+	case CHANGE_KINDS:
+		break;
 	}
-	return 0;
 }
 
-static char *text_or_empty(const char *text)
+int store_put(struct store *store, const struct change *change)
 {
-	return strdup(text ? text : "");
-}
-
-/* A pod of our own after `from`, without addresses. Null: out of memory. */
-static struct pod *pod_copy(const struct pod *from, const char *namespace, const char *name, const char *uid)
-{
-	auto_pod struct pod *pod = calloc(1, sizeof(*pod));
-
-	if (!pod)
-		return NULL;
-	pod->namespace = text_or_empty(namespace);
-	pod->name = text_or_empty(name);
-	pod->uid = text_or_empty(uid);
-	pod->node = text_or_empty(from->node);
-	pod->workload = text_or_empty(from->workload);
-	pod->host_network = from->host_network;
-	pod->finished = from->finished;
-	if (!pod->namespace || !pod->name || !pod->uid || !pod->node || !pod->workload ||
-	    labels_copy(&pod->labels, &from->labels) < 0 || ports_copy(pod, from) < 0)
-		return NULL;
-	return TAKE(pod);
-}
-
-static bool is_set(const char *text)
-{
-	return text && text[0];
-}
-
-static bool uid_differs(const char *a, const char *b)
-{
-	return is_set(a) && is_set(b) && strcmp(a, b) != 0;
-}
-
-static struct pod *own_find(const struct store *store, const char *namespace, const char *name,
-			    const char *uid)
-{
-	for (size_t i = 0; i < store->n_own; i++) {
-		struct pod *pod = store->own[i];
-
-		if (strcmp(pod->name, name) == 0 && strcmp(pod->namespace, namespace) == 0 &&
-		    !uid_differs(pod->uid, uid))
-			return pod;
-	}
-	return NULL;
-}
-
-/* The pod of one attachment goes into `own`. An object with another uid speaks
- * of an older or newer pod of the same name and describes nothing here. */
-static int own_add(struct store *store, const struct source *source, const struct endpoint *endpoint)
-{
-	const struct pod *base = source->pod_for(source->data, endpoint->namespace, endpoint->pod);
-	struct pod *pod;
-
-	if (!base || (!is_set(base->workload) && uid_differs(base->uid, endpoint->uid)))
+	if (!change->old && !change->now)
 		return 0;
-	pod = own_find(store, endpoint->namespace, endpoint->pod, endpoint->uid);
-	if (!pod) {
-		pod = pod_copy(base, endpoint->namespace, endpoint->pod,
-			       is_set(endpoint->uid) ? endpoint->uid : base->uid);
-		if (!pod)
-			return -ENOMEM;
-		store->own[store->n_own++] = pod;
-		if (!is_set(base->workload) && pod_add_addrs(pod, base->addrs, base->n_addrs) < 0)
-			return -ENOMEM;
-	}
-	/* R10: a host-network pod's addresses are the node's. */
-	return pod->host_network ? 0 : pod_add_addrs(pod, endpoint->addrs, endpoint->n_addrs);
-}
-
-static int own_build(struct store *store, const struct source *source, const struct attachments *attachments)
-{
-	store->own = calloc(attachments->n + source->world->n_pods + 1, sizeof(*store->own));
-	if (!store->own)
+	if (!bag_reserve(&store->bags[change->kind]))
 		return -ENOMEM;
-	for (size_t i = 0; i < attachments->n; i++)
-		if (own_add(store, source, &attachments->v[i]->endpoint) < 0)
-			return -ENOMEM;
-	qsort(store->own, store->n_own, sizeof(*store->own), pod_compare);
+	bag_swap(&store->bags[change->kind], change->old, change->now);
+	world_follow(store, change->kind);
+	if (store->tell)
+		store->tell(change, store->data);
 	return 0;
 }
 
-static int held_compare(const void *a, const void *b)
+int store_put_pod(struct store *store, const struct pod *old, const struct pod *now, int64_t heard_us)
 {
-	return addr_compare(&((const struct held *)a)->addr, &((const struct held *)b)->addr);
+	return old == now ? 0 : store_put(store, &(struct change){ CHANGE_POD, old, now, heard_us });
 }
 
-static int held_build(const struct attachments *attachments, struct held_list *held)
+void store_init(struct store *store, void (*tell)(const struct change *change, void *data), void *data)
 {
-	held->v = calloc(attachments->n * BH_ENDPOINT_ADDRS + 1, sizeof(*held->v));
-	if (!held->v)
-		return -ENOMEM;
-	for (size_t i = 0; i < attachments->n; i++) {
-		const struct endpoint *endpoint = &attachments->v[i]->endpoint;
-
-		for (size_t j = 0; j < endpoint->n_addrs; j++)
-			held->v[held->n++] = (struct held){ endpoint->addrs[j], endpoint };
-	}
-	qsort(held->v, held->n, sizeof(*held->v), held_compare);
-	return 0;
+	*store = (struct store){ .tell = tell, .data = data };
 }
 
-/* Is the address attached to another pod than this one? */
-static bool held_by_other(const struct held_list *held, const struct bh_addr *addr, const struct pod *pod)
-{
-	struct held key = { .addr = *addr };
-	const struct held *found = bsearch(&key, held->v, held->n, sizeof(key), held_compare);
-
-	return found && (name_compare(pod->namespace, pod->name, found->endpoint->namespace,
-				      found->endpoint->pod) != 0 ||
-			 uid_differs(pod->uid, found->endpoint->uid));
-}
-
-static bool loses_addr(const struct held_list *held, const struct pod *pod)
-{
-	for (size_t i = 0; i < pod->n_addrs; i++)
-		if (held_by_other(held, &pod->addrs[i], pod))
-			return true;
-	return false;
-}
-
-static void strip_addrs(const struct held_list *held, struct pod *pod)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < pod->n_addrs; i++)
-		if (!held_by_other(held, &pod->addrs[i], pod))
-			pod->addrs[kept++] = pod->addrs[i];
-	pod->n_addrs = kept;
-}
-
-/* A copy of a pod of the source that no longer holds all its addresses. */
-static struct pod *stripped_copy(const struct held_list *held, const struct pod *pod)
-{
-	auto_pod struct pod *copy = pod_copy(pod, pod->namespace, pod->name, pod->uid);
-
-	if (!copy || pod_add_addrs(copy, pod->addrs, pod->n_addrs) < 0)
-		return NULL;
-	strip_addrs(held, copy);
-	return TAKE(copy);
-}
-
-static int pods_build(struct store *store, const struct world *from, const struct held_list *held)
-{
-	size_t n_attached = store->n_own;
-	struct world *world = &store->world;
-
-	world->pods = calloc(from->n_pods + n_attached + 1, sizeof(*world->pods));
-	if (!world->pods)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_attached; i++) {
-		strip_addrs(held, store->own[i]);
-		world->pods[world->n_pods++] = store->own[i];
-	}
-	for (size_t i = 0; i < from->n_pods; i++) {
-		struct pod *pod = from->pods[i];
-
-		if (bsearch(&pod, store->own, n_attached, sizeof(pod), pod_compare))
-			continue; /* stands there as attached */
-		if (loses_addr(held, pod)) {
-			pod = stripped_copy(held, pod);
-			if (!pod)
-				return -ENOMEM;
-			store->own[store->n_own++] = pod;
-		}
-		world->pods[world->n_pods++] = pod;
-	}
-	return 0;
-}
-
-static int netpols_build(struct store *store, const struct world *from)
-{
-	struct world *world = &store->world;
-
-	world->netpols = calloc(from->n_netpols + store->kept.n + 1, sizeof(*world->netpols));
-	if (!world->netpols)
-		return -ENOMEM;
-	for (size_t i = 0; i < from->n_netpols; i++)
-		world->netpols[world->n_netpols++] = from->netpols[i];
-	for (size_t i = 0; i < store->kept.n; i++)
-		if (store->kept.v[i].missing)
-			world->netpols[world->n_netpols++] = store->kept.v[i].netpol;
-	return 0;
-}
-
-/* All but what is remembered from one build to the next. */
+/* All but what is remembered from one world to the next. */
 static void store_clear(struct store *store)
 {
-	for (size_t i = 0; i < store->n_own; i++)
-		pod_free(store->own[i]);
-	free(store->own);
-	free(store->world.pods);
-	free(store->world.netpols);
-	*store = (struct store){ .kept = store->kept };
-}
+	struct posture_config posture = store->world.posture;
 
-int store_build(struct store *store, const struct source *source, const struct attachments *attachments,
-		const struct posture_config *posture, struct err *err)
-{
-	struct held_list held = { 0 };
-	int r;
-
-	store_clear(store);
-	r = keeper_update(&store->kept, source->world, attachments, err);
-	if (r < 0)
-		return r;
-	r = held_build(attachments, &held);
-	if (r == 0)
-		r = own_build(store, source, attachments);
-	if (r == 0)
-		r = pods_build(store, source->world, &held);
-	if (r == 0)
-		r = netpols_build(store, source->world);
-	free(held.v);
-	if (r < 0) {
-		store_clear(store);
-		return err_set(err, ENOMEM, "joining objects and attachments: out of memory");
-	}
-	store->world.namespaces = source->world->namespaces;
-	store->world.n_namespaces = source->world->n_namespaces;
-	store->world.services = source->world->services;
-	store->world.n_services = source->world->n_services;
-	store->world.posture = *posture;
-	return 0;
+	if (store->tell)
+		store->tell(NULL, store->data);
+	store_pods_done(store);
+	for (int kind = 0; kind < CHANGE_KINDS; kind++)
+		bag_done(&store->bags[kind]);
+	store->world = (struct world){ .posture = posture };
+	store->attachments_serial = 0;
+	store->endpoints_serial++;
+	store->policies_due = true;
 }
 
 void store_done(struct store *store)
@@ -314,7 +78,88 @@ void store_done(struct store *store)
 	keeper_done(&store->kept);
 }
 
-const struct pod *store_pod(const struct store *store, const struct endpoint *endpoint)
+/* --- policies */
+
+/* Policies that the source has no longer but that still count are in the world too. */
+static int kept_put(struct store *store, bool in)
 {
-	return own_find(store, endpoint->namespace, endpoint->pod, endpoint->uid);
+	for (size_t i = 0; i < store->kept.n; i++) {
+		struct netpol *netpol = store->kept.v[i].missing ? store->kept.v[i].netpol : NULL;
+		struct change change = { CHANGE_NETPOL, in ? NULL : netpol, in ? netpol : NULL, 0 };
+
+		if (netpol && bag_has(&store->bags[CHANGE_NETPOL], netpol) != in &&
+		    store_put(store, &change) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* They are out while the keeper looks: it frees what counts no longer. */
+static int policies_keep(struct store *store, const struct attachments *attachments, struct err *err)
+{
+	int r = kept_put(store, false);
+
+	if (r == 0)
+		r = keeper_update(&store->kept, &store->world, attachments, err);
+	if (r == 0)
+		r = kept_put(store, true);
+	if (r == 0)
+		store->policies_due = false;
+	return r;
+}
+
+/* --- reading */
+
+static int change_take(struct store *store, const struct source *source, const struct change *change)
+{
+	if (change->kind == CHANGE_POD)
+		return store_pod_changed(store, source, change);
+	if (change->kind == CHANGE_NETPOL || change->kind == CHANGE_NAMESPACE)
+		store->policies_due = true;
+	return store_put(store, change);
+}
+
+struct reading {
+	struct store *store;
+	const struct source *source;
+	int r;
+};
+
+static void whole_take(const struct change *change, void *data)
+{
+	struct reading *reading = data;
+
+	if (reading->r == 0)
+		reading->r = change_take(reading->store, reading->source, change);
+}
+
+static int whole_read(struct store *store, const struct source *source)
+{
+	struct reading reading = { store, source, 0 };
+
+	store_clear(store);
+	source->whole(source->data, whole_take, &reading);
+	return reading.r;
+}
+
+static int changes_read(struct store *store, const struct source *source)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < source->n; i++)
+		r = change_take(store, source, &source->changes[i]);
+	return r;
+}
+
+int store_read(struct store *store, const struct source *source, const struct attachments *attachments,
+	       struct err *err)
+{
+	int r = store->is_lost ? whole_read(store, source) : changes_read(store, source);
+
+	if (r == 0 && store->attachments_serial != attachments->serial)
+		r = store_attachments_changed(store, source, attachments);
+	if (r == 0 && store->policies_due)
+		r = policies_keep(store, attachments, err);
+	store->is_lost = r < 0;
+	return r < 0 ? err_set(err, ENOMEM, "joining objects and attachments: out of memory") : 0;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "dataplane/fence.h"
 #include "dataplane/maps_room.h"
 
 static int row_put(int fd, const void *key, const void *value)
@@ -91,8 +90,6 @@ static int write_apply(struct maps *maps, const struct bh_write *write)
 		return prefix_erase(maps, write);
 	case BH_ERASE_VERDICT:
 		return row_erase(maps->fd[MAP_VERDICTS], &write->verdict.key);
-	case BH_FENCE:
-		return fence();
 	default:
 		return -EINVAL;
 	}
@@ -125,9 +122,6 @@ static void write_name(const struct bh_write *write, char *out, size_t size)
 	case BH_WRITE_ENDPOINT:
 		snprintf(out, size, "endpoint slot %u of interface %u", write->endpoint.slot,
 			 write->endpoint.ifindex);
-		break;
-	case BH_FENCE:
-		snprintf(out, size, "fence");
 		break;
 	default:
 		snprintf(out, size, "kind %u", write->kind);

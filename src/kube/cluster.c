@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-enum { PODS, NAMESPACES, NETPOLS, NODES, SERVICES, SLICES };
+enum { PODS, NAMESPACES, NETPOLS, NODES };
 
 static const struct {
 	const struct object_kind *kind;
@@ -18,8 +18,6 @@ static const struct {
 	[NAMESPACES] = { &object_kind_namespace, 50000 },
 	[NETPOLS] = { &object_kind_netpol, 50000 },
 	[NODES] = { &object_kind_node, 20000 },
-	[SERVICES] = { &object_kind_service, 50000 },
-	[SLICES] = { &object_kind_slice, 200000 },
 };
 
 struct cluster {
@@ -28,9 +26,7 @@ struct cluster {
 	struct pollset set;
 	struct watch_env env;
 	struct watch watches[CLUSTER_KINDS];
-	int n_kinds; /* the first so many are watched */
 	struct pollset_timer refresh;
-	struct world world; /* arrays are ours, objects belong to the watches */
 	struct feed coming; /* since the last read */
 	struct feed read;   /* what the reader sees */
 	bool is_read;	    /* once, whole */
@@ -85,7 +81,6 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 		return err_set(err, ENOMEM, "cluster");
 	cluster->set = (struct pollset)POLLSET_NONE;
 	cluster->options = *options;
-	cluster->n_kinds = options->without_services ? SERVICES : CLUSTER_KINDS;
 	cluster->env = (struct watch_env){ .set = &cluster->set,
 					   .timing = options->timing,
 					   .feed = &cluster->coming,
@@ -97,7 +92,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 							 .last_ms = options->timing.backoff_last,
 							 .healthy_ms = options->timing.healthy };
 	cluster->refresh = (struct pollset_timer){ .run = on_refresh, .data = cluster };
-	for (int i = 0; i < cluster->n_kinds; i++)
+	for (int i = 0; i < CLUSTER_KINDS; i++)
 		watch_init(&cluster->watches[i], kinds[i].kind, &cluster->env,
 			   options->max[i] ? options->max[i] : kinds[i].max);
 	r = pollset_open(&cluster->set, err);
@@ -109,7 +104,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 	cluster->set.data = cluster->env.http;
 	cluster->config = *config;
 	*config = (struct api_config){ 0 };
-	for (int i = 0; i < cluster->n_kinds; i++)
+	for (int i = 0; i < CLUSTER_KINDS; i++)
 		watch_start(&cluster->watches[i]);
 	pollset_timer_set(&cluster->set, &cluster->refresh, options->timing.refresh);
 	*ret = TAKE(cluster);
@@ -120,7 +115,7 @@ struct cluster *cluster_free(struct cluster *cluster)
 {
 	if (!cluster)
 		return NULL;
-	for (int i = 0; i < cluster->n_kinds; i++)
+	for (int i = 0; i < CLUSTER_KINDS; i++)
 		watch_done(&cluster->watches[i]);
 	api_http_free(cluster->env.http);
 	pollset_timer_stop(&cluster->set, &cluster->refresh);
@@ -128,12 +123,6 @@ struct cluster *cluster_free(struct cluster *cluster)
 	feed_done(&cluster->coming);
 	feed_done(&cluster->read);
 	api_config_done(&cluster->config);
-	free(cluster->world.pods);
-	free(cluster->world.namespaces);
-	free(cluster->world.netpols);
-	free(cluster->world.nodes);
-	free(cluster->world.services);
-	free(cluster->world.slices);
 	free(cluster);
 	return NULL;
 }
@@ -158,23 +147,10 @@ void cluster_drain(struct cluster *cluster)
 
 bool cluster_synced(const struct cluster *cluster)
 {
-	for (int i = 0; i < cluster->n_kinds; i++)
+	for (int i = 0; i < CLUSTER_KINDS; i++)
 		if (!cluster->watches[i].synced)
 			return false;
 	return true;
-}
-
-static int bodies_collect(const struct objects *objects, void ***ret, size_t *ret_n)
-{
-	void **v = calloc(objects->n + 1, sizeof(*v));
-
-	if (!v)
-		return -ENOMEM;
-	for (size_t i = 0; i < objects->n; i++)
-		if (objects->v[i]->body)
-			v[(*ret_n)++] = objects->v[i]->body;
-	*ret = v;
-	return 0;
 }
 
 /* The reader has read what it was told, and is told what came since. */
@@ -184,7 +160,7 @@ static int changes_read(struct cluster *cluster)
 
 	if (!cluster->is_read) {
 		feed_clear(&cluster->coming);
-		for (int i = 0; i < cluster->n_kinds; i++)
+		for (int i = 0; i < CLUSTER_KINDS; i++)
 			if (objects_tell(&cluster->watches[i].live, &cluster->coming) < 0)
 				return -ENOMEM;
 	}
@@ -198,41 +174,38 @@ static int changes_read(struct cluster *cluster)
 
 int cluster_read(struct cluster *cluster, struct err *err)
 {
-	void **v[CLUSTER_KINDS] = { NULL };
-	size_t n[CLUSTER_KINDS] = { 0 };
-	int r = 0;
-
-	if (!cluster->changed || !cluster_synced(cluster))
+	/* Told now, so that nobody points at it when the next change takes it away. */
+	if (!cluster->changed || !cluster_synced(cluster)) {
+		feed_clear(&cluster->read);
 		return 0;
-	for (int i = 0; i < CLUSTER_KINDS && r == 0; i++)
-		r = bodies_collect(&cluster->watches[i].live, &v[i], &n[i]);
-	if (r == 0)
-		r = changes_read(cluster);
-	if (r < 0) {
-		for (int i = 0; i < CLUSTER_KINDS; i++)
-			free(v[i]);
-		return err_set(err, ENOMEM, "objects of the cluster");
 	}
-	free(cluster->world.pods);
-	free(cluster->world.namespaces);
-	free(cluster->world.netpols);
-	free(cluster->world.nodes);
-	free(cluster->world.services);
-	free(cluster->world.slices);
-	cluster->world.pods = (struct pod **)v[PODS];
-	cluster->world.n_pods = n[PODS];
-	cluster->world.namespaces = (struct namespace **)v[NAMESPACES];
-	cluster->world.n_namespaces = n[NAMESPACES];
-	cluster->world.netpols = (struct netpol **)v[NETPOLS];
-	cluster->world.n_netpols = n[NETPOLS];
-	cluster->world.nodes = (struct node **)v[NODES];
-	cluster->world.n_nodes = n[NODES];
-	cluster->world.services = (struct service **)v[SERVICES];
-	cluster->world.n_services = n[SERVICES];
-	cluster->world.slices = (struct endpoint_slice **)v[SLICES];
-	cluster->world.n_slices = n[SLICES];
+	if (changes_read(cluster) < 0)
+		return err_set(err, ENOMEM, "objects of the cluster");
 	cluster->changed = cluster->told = false;
-	return 1;
+	return cluster->read.n > 0;
+}
+
+bool cluster_loosens(const struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->coming.n; i++)
+		if (cluster->coming.v[i].kind == CHANGE_NETPOL && !cluster->coming.v[i].now)
+			return true;
+	return false;
+}
+
+void cluster_each(const struct cluster *cluster, void (*each)(const struct change *change, void *data),
+		  void *data)
+{
+	for (int i = 0; i < CLUSTER_KINDS; i++) {
+		const struct objects *live = &cluster->watches[i].live;
+
+		for (size_t k = 0; k < live->n; k++) {
+			struct change change = { kinds[i].kind->change, NULL, live->v[k]->body, 0 };
+
+			if (change.now)
+				each(&change, data);
+		}
+	}
 }
 
 const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_n)
@@ -241,24 +214,16 @@ const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_
 	return cluster->read.v;
 }
 
-const struct world *cluster_world(const struct cluster *cluster)
-{
-	return &cluster->world;
-}
-
 const struct pod *cluster_pod_for(const struct cluster *cluster, const char *namespace, const char *name)
 {
+	char key[512];
 	const struct object *object;
+	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
 
-	if (!cluster_synced(cluster))
+	if (n < 0 || (size_t)n >= sizeof(key) || !cluster_synced(cluster))
 		return NULL;
-	object = objects_find(&cluster->watches[PODS].live, namespace, name);
+	object = objects_find(&cluster->watches[PODS].live, key);
 	return object ? object->body : NULL;
-}
-
-unsigned int cluster_n_kinds(const struct cluster *cluster)
-{
-	return (unsigned int)cluster->n_kinds;
 }
 
 struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigned int kind)

@@ -16,16 +16,13 @@
 #include "kube/watch.h"
 #include "policy/model.h"
 
-/* pods, namespaces, networkpolicies, nodes; and, for translation, services and
- * endpointslices. */
-#define CLUSTER_KINDS 6
+#define CLUSTER_KINDS 4 /* pods, namespaces, networkpolicies, nodes */
 
 struct cluster;
 
 struct cluster_options {
 	struct watch_timing timing;
 	size_t max[CLUSTER_KINDS]; /* objects; 0: the default */
-	bool without_services;	   /* services and endpointslices are not asked for */
 	/* Problems, recoveries and what the watches do, one sentence each. */
 	void (*report)(bool is_error, const char *message, void *data);
 	void (*changed)(void *data); /* cluster_read() has something new; may not call back */
@@ -44,16 +41,18 @@ void cluster_drain(struct cluster *cluster);
 /* Has every kind been known whole at least once? */
 bool cluster_synced(const struct cluster *cluster);
 
-/* Brings cluster_world() up to date. 1: it changed, 0: it did not, -ENOMEM: it is
- * as it was. What the changes of the last read had as `old` is freed here. */
+/* What changed since the last read, in order: cluster_changes(), valid until the next
+ * read. At the first one that finds the cluster synced every object is new. 1: something
+ * changed, 0: nothing did. What the changes before had as `old` is freed here. -ENOMEM:
+ * what was read last stays, and nothing is lost. */
 int cluster_read(struct cluster *cluster, struct err *err);
-/* What led from the world before the last cluster_read() to the one after it, in
- * order; at the first that finds the cluster synced, every object is new. Valid
- * until the next cluster_read(). */
 const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_n);
-/* Stays as it is until the next cluster_read(); empty before the first one that
- * finds the cluster synced. The posture is left alone. */
-const struct world *cluster_world(const struct cluster *cluster);
+/* Is a policy gone among what was not read yet? */
+bool cluster_loosens(const struct cluster *cluster);
+/* Every object that was read, as new: for a reader that begins anew after cluster_read().
+ * Nothing may be waiting to be read. */
+void cluster_each(const struct cluster *cluster, void (*each)(const struct change *change, void *data),
+		  void *data);
 /* The newest object of that name; null: none, or not synced. Valid until the next cluster_read(). */
 const struct pod *cluster_pod_for(const struct cluster *cluster, const char *namespace, const char *name);
 
@@ -68,7 +67,6 @@ struct cluster_kind_status {
 	size_t unreadable; /* of them, known by name only */
 	struct watch_counts counts;
 };
-unsigned int cluster_n_kinds(const struct cluster *cluster); /* that are watched */
 struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigned int kind);
 
 #endif

@@ -319,6 +319,25 @@ size_t manifests_broken(const struct manifests *manifests)
 	return n;
 }
 
+static void list_each(enum change_kind kind, void *const *list, size_t n,
+		      void (*each)(const struct change *change, void *data), void *data)
+{
+	for (size_t i = 0; i < n; i++)
+		each(&(struct change){ kind, NULL, list[i], 0 }, data);
+}
+
+void manifests_each(const struct manifests *manifests, void (*each)(const struct change *change, void *data),
+		    void *data)
+{
+	const struct world *world = &manifests->world;
+
+	list_each(CHANGE_NAMESPACE, (void **)world->namespaces, world->n_namespaces, each, data);
+	list_each(CHANGE_POD, (void **)world->pods, world->n_pods, each, data);
+	list_each(CHANGE_NETPOL, (void **)world->netpols, world->n_netpols, each, data);
+	list_each(CHANGE_SERVICE, (void **)world->services, world->n_services, each, data);
+	list_each(CHANGE_NODE, (void **)world->nodes, world->n_nodes, each, data);
+}
+
 const struct world *manifests_world(const struct manifests *manifests)
 {
 	return &manifests->world;

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "policy/model.h"
+#include "policy/change.h"
 
 struct manifests;
 
@@ -52,6 +52,10 @@ size_t manifests_broken(const struct manifests *manifests);
 /* What led from the world before the last manifests_read() that succeeded to the one
  * after it, in order. Old bodies are readable until the next that succeeds. */
 const struct change *manifests_changes(const struct manifests *manifests, size_t *ret_n);
+
+/* Every object as of the last read, as new: for a reader that begins anew. */
+void manifests_each(const struct manifests *manifests, void (*each)(const struct change *change, void *data),
+		    void *data);
 
 /* The objects as of the last read. The posture is left alone. Pods include one per workload
  * template (struct pod.workload set, no address). An object that two files

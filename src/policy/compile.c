@@ -1,359 +1,462 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Only policies that select a local endpoint's pod are compiled; every live pod
- * of the cluster is a peer. A pod is live when it is neither on the host's
- * network (R10) nor finished (R22).
- */
 #include "policy/compile.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "policy/worldindex.h"
-
-/* Pods of one namespace, with equal labels and equal ports, answer alike. */
-struct profile {
-	struct pool_entry entry;
-	uint32_t signature;
-};
-
-struct compiler {
-	const struct compile_pools *pools;
-	const struct world *world;
-	struct worldindex index;
-	struct subject_source source;
-	struct pool profiles;
-	struct compiled *out;
-	struct peer dns_peer;
-	struct peer everybody;
-};
-
-void compiled_done(struct compiled *compiled)
+int compile_init(struct compile *c)
 {
-	free(compiled->endpoints);
-	free(compiled->claims);
-	pool_done(&compiled->signatures);
+	static const struct posture_config standard = { .posture = POSTURE_STANDARD };
+
+	*c = (struct compile){ .posture = &standard, .everybody = { .namespaces = { .has = true } } };
+	port_lists_init(&c->lists);
+	matchers_init(&c->matchers);
+	subjects_init(&c->subjects, &c->matchers, &c->lists);
+	profiles_init(&c->profiles, &c->matchers, &c->signatures, &c->addrs);
+	c->locals = calloc(BH_ENDPOINTS_MAX, sizeof(struct local *));
+	return signatures_init(&c->signatures) < 0 || !c->locals ? -ENOMEM : 0;
 }
 
-static int endpoint_order(const void *a, const void *b)
+static struct local *local_free(struct local *local)
 {
-	const struct wanted_endpoint *x = a, *y = b;
-
-	if (x->slot != y->slot)
-		return x->slot < y->slot ? -1 : 1;
-	return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
+	if (!local)
+		return NULL;
+	free(local->endpoint.namespace);
+	free(local->endpoint.pod);
+	free(local->endpoint.uid);
+	free(local);
+	return NULL;
 }
 
-static int endpoint_subject_get(struct compiler *c, struct wanted_endpoint *wanted, enum posture posture,
-				enum bh_direction direction, struct err *err)
+void compile_done(struct compile *c)
 {
-	const struct netpol *const *policy;
+	for (size_t i = 0; c->locals && i < BH_ENDPOINTS_MAX; i++)
+		local_free(c->locals[i]);
+	free(c->locals);
+	addrset_done(&c->addrs);
+	profiles_done(&c->profiles);
+	subjects_done(&c->subjects);
+	matchers_done(&c->matchers);
+	signatures_done(&c->signatures);
+	port_lists_done(&c->lists);
+}
+
+static void fail(struct compile *c)
+{
+	c->stale = true;
+}
+
+/* --- endpoints that must be compiled again */
+
+static void local_dirty(struct compile *c, struct local *local)
+{
+	c->n_dirty += !local->dirty;
+	local->dirty = true;
+}
+
+static void locals_dirty(struct compile *c, const struct scope *scope)
+{
+	for (size_t i = 0; i < BH_ENDPOINTS_MAX; i++)
+		if (c->locals[i] && (!scope || c->locals[i]->scope == scope))
+			local_dirty(c, c->locals[i]);
+}
+
+void compile_posture(struct compile *c, const struct posture_config *posture)
+{
+	c->posture = posture;
+	c->dns_peer = (struct peer){ .pods = posture->dns_pods };
+	locals_dirty(c, NULL);
+}
+
+/* --- pods */
+
+static struct profile *profile_hold(struct compile *c, const struct pod *pod, const struct bh_addr *addrs,
+				    size_t n)
+{
+	struct profile *profile = profile_of(&c->profiles, pod);
+
+	for (size_t i = 0; profile && i < n; i++) {
+		if (addr_is_zero(&addrs[i]) || address_hold(&c->addrs, &addrs[i], profile) == 0)
+			continue;
+		fail(c);
+		break;
+	}
+	if (!profile)
+		fail(c);
+	return profile;
+}
+
+static void profile_release(struct compile *c, struct profile *profile, const struct bh_addr *addrs, size_t n)
+{
+	for (size_t i = 0; profile && i < n; i++)
+		if (!addr_is_zero(&addrs[i]))
+			address_release(&c->addrs, &addrs[i], profile);
+}
+
+static bool pod_counts(const struct pod *pod)
+{
+	return pod && pod_is_live(pod) && pod->n_addrs;
+}
+
+/* The new pod's hold comes first: a profile that both share stays. */
+void compile_pod(struct compile *c, const struct pod *old, const struct pod *now)
+{
+	struct profile *before = NULL, *after = NULL;
+
+	if (c->stale)
+		return;
+	if (pod_counts(now))
+		after = profile_hold(c, now, now->addrs, now->n_addrs);
+	if (pod_counts(old)) {
+		before = profile_of(&c->profiles, old);
+		if (!before)
+			return fail(c);
+		profile_release(c, before, old->addrs, old->n_addrs);
+	}
+	profile_settle(&c->profiles, before);
+	if (after != before)
+		profile_settle(&c->profiles, after);
+}
+
+/* --- namespaces and policies */
+
+static bool same_labels(const struct namespace *a, const struct namespace *b)
+{
+	return a && b && labels_equal(&a->labels, &b->labels);
+}
+
+static enum posture own_posture(const struct namespace *ns)
+{
+	return ns ? ns->posture : POSTURE_UNSET;
+}
+
+void compile_namespace(struct compile *c, const struct namespace *old, const struct namespace *now)
+{
+	struct scope *scope;
+
+	if (c->stale)
+		return;
+	scope = scope_get(&c->profiles, now ? now->name : old->name);
+	if (!scope)
+		return fail(c);
+	if (!now && scope->object != old)
+		return;
+	scope->object = now;
+	if (own_posture(old) != own_posture(now))
+		locals_dirty(c, scope);
+	if (!same_labels(old, now) && scope_ask(&c->profiles, scope) < 0)
+		return fail(c);
+	scope_settle(&c->profiles, scope);
+}
+
+/* First policy whose name is not below. */
+static size_t netpol_place(const struct scope *scope, const char *name)
+{
+	size_t low = 0, high = scope->n_netpols;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(scope->netpols[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void netpol_remove(struct scope *scope, const struct netpol *netpol)
+{
+	size_t at = netpol_place(scope, netpol->name);
+
+	while (at < scope->n_netpols && scope->netpols[at] != netpol)
+		at++;
+	if (at == scope->n_netpols)
+		return;
+	scope->n_netpols--;
+	memmove(&scope->netpols[at], &scope->netpols[at + 1],
+		(scope->n_netpols - at) * sizeof(*scope->netpols));
+}
+
+static int netpol_insert(struct scope *scope, const struct netpol *netpol)
+{
+	size_t at = netpol_place(scope, netpol->name);
+
+	if (!array_reserve(&scope->netpols, &scope->cap_netpols, scope->n_netpols, sizeof(*scope->netpols)))
+		return -ENOMEM;
+	memmove(&scope->netpols[at + 1], &scope->netpols[at],
+		(scope->n_netpols - at) * sizeof(*scope->netpols));
+	scope->netpols[at] = netpol;
+	scope->n_netpols++;
+	return 0;
+}
+
+static void selected_dirty(struct compile *c, const struct scope *scope, const struct netpol *netpol)
+{
+	for (size_t i = 0; scope->n_locals && i < BH_ENDPOINTS_MAX; i++) {
+		struct local *local = c->locals[i];
+
+		if (local && local->scope == scope && local->pod && netpol_selects(netpol, local->pod))
+			local_dirty(c, local);
+	}
+}
+
+static void netpol_change(struct compile *c, const struct netpol *netpol, bool is_new)
+{
+	struct scope *scope = scope_get(&c->profiles, netpol->namespace);
+
+	if (!scope)
+		return fail(c);
+	if (is_new && netpol_insert(scope, netpol) < 0)
+		return fail(c);
+	if (!is_new)
+		netpol_remove(scope, netpol);
+	selected_dirty(c, scope, netpol);
+	scope_settle(&c->profiles, scope);
+}
+
+void compile_netpol(struct compile *c, const struct netpol *old, const struct netpol *now)
+{
+	if (old && !c->stale)
+		netpol_change(c, old, false);
+	if (now && !c->stale)
+		netpol_change(c, now, true);
+}
+
+/* --- endpoints */
+
+static bool text_copy(char **to, const char *from)
+{
+	*to = strdup(from ? from : "");
+	return *to;
+}
+
+static struct local *local_new(const struct endpoint *from)
+{
+	struct local *local = calloc(1, sizeof(*local));
+
+	if (!local)
+		return NULL;
+	local->endpoint = *from;
+	local->endpoint.namespace = local->endpoint.pod = local->endpoint.uid = NULL;
+	if (!text_copy(&local->endpoint.namespace, from->namespace) ||
+	    !text_copy(&local->endpoint.pod, from->pod) || !text_copy(&local->endpoint.uid, from->uid))
+		return local_free(local);
+	return local;
+}
+
+static void local_drop(struct compile *c, struct local *local)
+{
+	struct scope *scope = local->scope;
+
+	profile_release(c, local->profile, local->endpoint.addrs, local->endpoint.n_addrs);
+	profile_settle(&c->profiles, local->profile);
+	for (int direction = 0; direction < 2; direction++)
+		subject_unwant(&c->subjects, local->subject[direction]);
+	c->n_dirty -= local->dirty;
+	c->n_refused -= local->refused;
+	c->locals_changed = true;
+	local_free(local);
+	if (scope) {
+		scope->n_locals--;
+		scope_settle(&c->profiles, scope);
+	}
+}
+
+/* Addresses come from the objects, and for local pods from the plugin too, which
+ * knows them first. */
+static void local_join(struct compile *c, struct local *local, const struct pod *pod)
+{
+	local->pod = pod && pod_is_live(pod) ? pod : NULL;
+	local->scope = scope_get(&c->profiles, local->endpoint.namespace);
+	if (local->scope)
+		local->scope->n_locals++;
+	else
+		fail(c);
+	if (local->pod && local->endpoint.n_addrs) {
+		local->profile = profile_hold(c, pod, local->endpoint.addrs, local->endpoint.n_addrs);
+		profile_settle(&c->profiles,
+			       local->profile && !local->profile->holds ? local->profile : NULL);
+	}
+}
+
+void compile_endpoint(struct compile *c, const struct endpoint *endpoint, const struct pod *pod)
+{
+	struct local *old = c->locals[endpoint->slot], *local;
+
+	if (c->stale)
+		return;
+	local = local_new(endpoint);
+	if (!local)
+		return fail(c);
+	local_join(c, local, pod);
+	/* What it wanted holds until it is compiled. */
+	for (int direction = 0; old && direction < 2; direction++) {
+		local->subject[direction] = old->subject[direction];
+		old->subject[direction] = NULL;
+	}
+	local->flags = old ? old->flags : 0;
+	c->locals[endpoint->slot] = local;
+	local_dirty(c, local);
+	if (old)
+		local_drop(c, old);
+	c->locals_changed = true;
+}
+
+void compile_endpoint_gone(struct compile *c, uint32_t slot)
+{
+	struct local *local = c->locals[slot];
+
+	if (c->stale || !local)
+		return;
+	c->locals[slot] = NULL;
+	local_drop(c, local);
+}
+
+/* --- what endpoints want */
+
+static int subject_compile(struct compile *c, const struct local *local, enum posture posture,
+			   enum bh_direction direction, struct subject **ret, struct err *err)
+{
+	const struct posture_config *config = c->posture;
+	const struct subject_source source = {
+		.subjects = &c->subjects,
+		.posture = config,
+		.dns_namespace = config->allow_dns ? config->dns_namespace : NULL,
+		.dns_peer = &c->dns_peer,
+		.everybody = &c->everybody,
+	};
 	struct isolation isolation;
-	size_t n = worldindex_netpols(&c->index, wanted->pod->namespace, &policy);
 	int r = 0;
 
 	isolation_init(&isolation, posture);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = isolation_add(&isolation, &c->world->posture, posture, policy[i], wanted->pod, direction);
+	for (size_t i = 0; r == 0 && i < local->scope->n_netpols; i++)
+		r = isolation_add(&isolation, config, posture, local->scope->netpols[i], local->pod,
+				  direction);
 	if (r < 0)
-		err_set(err, ENOMEM, "policies of pod %s/%s", wanted->pod->namespace, wanted->pod->name);
+		err_set(err, ENOMEM, "policies of pod %s/%s", local->pod->namespace, local->pod->name);
 	else if (isolation.isolated)
-		r = subject_get(&c->source, &isolation, wanted->pod, direction, &wanted->subject[direction],
-				err);
+		r = subject_get(&source, &isolation, local->pod, direction, ret, err);
 	isolation_done(&isolation);
+	return r;
+}
+
+static void local_want(struct compile *c, struct local *local, uint32_t flags, struct subject *subject[2])
+{
+	for (int direction = 0; direction < 2; direction++) {
+		struct subject *old = local->subject[direction];
+
+		local->subject[direction] = subject[direction];
+		subject_unwant(&c->subjects, old);
+	}
+	local->flags = flags;
+	c->n_dirty -= local->dirty;
+	local->dirty = false;
+	c->locals_changed = true;
+}
+
+static void local_close(struct compile *c, struct local *local)
+{
+	struct subject *none[2] = { NULL, NULL };
+
+	local_want(c, local, 0, none);
+}
+
+static void local_refuse(struct compile *c, struct local *local, const struct err *why)
+{
+	c->n_refused += !local->refused;
+	local->refused = true;
+	c->refusal = *why;
+	local_close(c, local);
+}
+
+/* Both are wanted by the endpoint, or neither. */
+static int subjects_compile(struct compile *c, const struct local *local, enum posture posture,
+			    struct subject *subject[2], struct err *err)
+{
+	int r = 0, direction;
+
+	for (direction = 0; r == 0 && direction < 2; direction++) {
+		r = subject_compile(c, local, posture, (enum bh_direction)direction, &subject[direction],
+				    err);
+		if (r == 0 && subject[direction] && subject_want(&c->subjects, subject[direction]) < 0) {
+			subject_settle(&c->subjects, subject[direction]);
+			subject[direction] = NULL;
+			r = err_set(err, ENOMEM, "subjects");
+		}
+	}
+	for (direction = 0; r < 0 && direction < 2; direction++)
+		subject_unwant(&c->subjects, subject[direction]);
 	return r;
 }
 
 /* An unknown pod's endpoint stays closed, and so does a finished pod's: nobody is
  * left in there who could be owed a connection. */
-static int endpoint_compile(struct compiler *c, struct wanted_endpoint *wanted, struct err *err)
+static int local_compile(struct compile *c, struct local *local, struct err *err)
 {
-	const struct endpoint *source = wanted->source;
+	struct subject *subject[2] = { NULL, NULL };
 	enum posture posture;
+	uint32_t flags;
 	int r;
 
-	wanted->pod = worldindex_pod(&c->index, source->namespace ? source->namespace : "",
-				     source->pod ? source->pod : "", source->uid);
-	if (!wanted->pod || !pod_is_live(wanted->pod)) {
-		wanted->pod = NULL;
+	c->n_refused -= local->refused;
+	local->refused = false;
+	if (!local->pod) {
+		local_close(c, local);
 		return 0;
 	}
-	posture = posture_in(&c->world->posture, wanted->pod->namespace,
-			     worldindex_namespace(&c->index, wanted->pod->namespace));
-	wanted->flags = BH_EP_OPEN | (posture_opens_node(&c->world->posture, posture) ? BH_EP_TO_NODE : 0);
-	r = endpoint_subject_get(c, wanted, posture, BH_EGRESS, err);
-	return r < 0 ? r : endpoint_subject_get(c, wanted, posture, BH_INGRESS, err);
+	posture = posture_in(c->posture, local->pod->namespace, local->scope->object);
+	flags = BH_EP_OPEN | (posture_opens_node(c->posture, posture) ? BH_EP_TO_NODE : 0);
+	r = subjects_compile(c, local, posture, subject, err);
+	if (r == -ENOSPC)
+		local_refuse(c, local, err);
+	else if (r == 0)
+		local_want(c, local, flags, subject);
+	return r == -ENOSPC ? 0 : r;
 }
 
-static int endpoints_sort(struct compiler *c, const struct endpoint *endpoints, size_t n, struct err *err)
+int compile_settle(struct compile *c, struct err *err)
 {
-	struct wanted_endpoint *wanted = calloc(n ? n : 1, sizeof(*wanted));
+	bool blocks = false;
 
-	if (!wanted)
-		return err_set(err, ENOMEM, "endpoints");
-	c->out->endpoints = wanted;
-	c->out->n_endpoints = n;
-	for (size_t i = 0; i < n; i++)
-		wanted[i] = (struct wanted_endpoint){ .slot = endpoints[i].slot,
-						      .ifindex = endpoints[i].ifindex,
-						      .source = &endpoints[i] };
-	qsort(wanted, n, sizeof(*wanted), endpoint_order);
-	for (size_t i = 0; i < n; i++) {
-		if (wanted[i].slot >= BH_ENDPOINTS_MAX || (i && wanted[i].slot == wanted[i - 1].slot))
-			return err_set(err, EINVAL, "endpoint slot %u of interface %u: %s", wanted[i].slot,
-				       wanted[i].ifindex,
-				       wanted[i].slot >= BH_ENDPOINTS_MAX ? "out of range" : "given twice");
+	for (size_t i = 0; c->n_dirty && i < BH_ENDPOINTS_MAX; i++) {
+		int r = c->locals[i] && c->locals[i]->dirty ? local_compile(c, c->locals[i], err) : 0;
+
+		if (r < 0)
+			return r;
 	}
+	if (profiles_ask_touched(&c->profiles, &blocks) < 0) {
+		fail(c);
+		return err_set(err, ENOMEM, "asking the pods");
+	}
+	c->blocks_changed = c->blocks_changed || blocks;
 	return 0;
 }
 
-static int endpoints_compile(struct compiler *c, const struct endpoint *endpoints, size_t n, struct err *err)
+static bool is_fresh(const struct subject *subject)
 {
-	int r = endpoints_sort(c, endpoints, n, err);
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = endpoint_compile(c, &c->out->endpoints[i], err);
-	return r;
+	return subject && !subject->live;
 }
 
-static void key_add_string(struct text *key, const char *string)
+size_t compile_refuse(struct compile *c, const struct err *why)
 {
-	text_add(key, string, strlen(string) + 1);
-}
-
-static void profile_key(const struct pod *pod, struct text *key)
-{
-	key_add_string(key, pod->namespace);
-	text_add(key, (const char *)&pod->labels.n, sizeof(pod->labels.n));
-	for (size_t i = 0; i < pod->labels.n; i++) {
-		key_add_string(key, pod->labels.v[i].key);
-		key_add_string(key, pod->labels.v[i].value);
-	}
-	for (size_t i = 0; i < pod->n_ports; i++) {
-		key_add_string(key, pod->ports[i].name);
-		text_add(key, (const char *)&pod->ports[i].proto, sizeof(pod->ports[i].proto));
-		text_add(key, (const char *)&pod->ports[i].number, sizeof(pod->ports[i].number));
-	}
-}
-
-/* R9: a namespace without an object has only its name as a label. */
-static struct labels namespace_labels(const struct compiler *c, const char *name, struct label *by_name)
-{
-	static char key[] = "kubernetes.io/metadata.name";
-	const struct namespace *ns = worldindex_namespace(&c->index, name);
-
-	*by_name = (struct label){ .key = key, .value = (char *)name };
-	return ns ? ns->labels : (struct labels){ .v = by_name, .n = 1 };
-}
-
-/* R14: the first container port of that name and protocol. */
-static bool named_port_answer(const struct matcher *matcher, const struct pod *pod, answer_t *ret_answer)
-{
-	for (size_t i = 0; i < pod->n_ports; i++) {
-		const struct named_port *port = &pod->ports[i];
-
-		if (port->proto == matcher->proto && strcmp(port->name, matcher->port_name) == 0) {
-			*ret_answer = ANSWER(matcher->entry.id, port->proto, port->number);
-			return true;
-		}
-	}
-	return false;
-}
-
-static int answer_order(const void *a, const void *b)
-{
-	const answer_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static size_t pod_answers(const struct compiler *c, const struct pod *pod, answer_t *answers)
-{
-	const struct pool *matchers = c->pools->matchers;
-	struct label by_name;
-	const struct labels labels = namespace_labels(c, pod->namespace, &by_name);
 	size_t n = 0;
 
-	for (size_t i = 0; i < matchers->n; i++) {
-		const struct matcher *matcher = (const struct matcher *)matchers->v[i];
+	for (size_t i = 0; i < BH_ENDPOINTS_MAX; i++) {
+		struct local *local = c->locals[i];
 
-		if (matcher->asked != c->pools->update)
+		if (!local || (!is_fresh(local->subject[BH_EGRESS]) && !is_fresh(local->subject[BH_INGRESS])))
 			continue;
-		if (matcher->kind == MATCHER_NAMED && named_port_answer(matcher, pod, &answers[n]))
-			n++;
-		else if (matcher->kind == MATCHER_PODS &&
-			 matcher_selects(matcher, pod->namespace, &labels, &pod->labels))
-			answers[n++] = ANSWER(matcher->entry.id, 0, 0);
+		local_refuse(c, local, why);
+		n++;
 	}
-	if (n)
-		qsort(answers, n, sizeof(*answers), answer_order);
 	return n;
 }
 
-/* The signature of a pod as its selectors see it; 0: out of memory. */
-static uint32_t pod_sign(struct compiler *c, const struct pod *pod)
+void compile_retry(struct compile *c)
 {
-	auto_text struct text key = { 0 };
-	struct profile *profile;
-	struct pool_entry *signature = NULL;
-	answer_t *answers;
-	bool is_new;
-
-	profile_key(pod, &key);
-	if (key.failed)
-		return 0;
-	profile = (struct profile *)pool_get(&c->profiles, key.data, key.len, &is_new);
-	if (!profile || !is_new)
-		return profile ? profile->signature : 0;
-	answers = calloc(c->pools->matchers->n + 1, sizeof(*answers));
-	if (answers)
-		signature = pool_get(&c->out->signatures, answers,
-				     pod_answers(c, pod, answers) * sizeof(*answers), NULL);
-	free(answers);
-	profile->signature = signature ? signature->id : 0;
-	return profile->signature;
-}
-
-static int claims_add(struct compiler *c, const struct pod *pod, const struct bh_addr *addrs, size_t n)
-{
-	struct compiled *out = c->out;
-	uint32_t signature = n ? pod_sign(c, pod) : 0;
-
-	if (n && !signature)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (addr_is_zero(&addrs[i]))
-			continue;
-		if (!array_reserve(&out->claims, &out->cap_claims, out->n_claims, sizeof(*out->claims)))
-			return -ENOMEM;
-		out->claims[out->n_claims++] = (struct claim){ addrs[i], signature };
-	}
-	return 0;
-}
-
-static int claim_order(const void *a, const void *b)
-{
-	return addr_compare(&((const struct claim *)a)->addr, &((const struct claim *)b)->addr);
-}
-
-/* Two sorted arrays of answers, merged: all of them, or those in both. */
-static uint32_t signature_combine(struct pool *signatures, uint32_t a, uint32_t b, bool all)
-{
-	const struct pool_entry *x = signatures->v[a - 1], *y = signatures->v[b - 1], *entry;
-	const answer_t *u = x->key, *v = y->key;
-	size_t n_u = x->len / sizeof(*u), n_v = y->len / sizeof(*v), i = 0, k = 0, n = 0;
-	answer_t *out = calloc(n_u + n_v + 1, sizeof(*out));
-
-	if (!out)
-		return 0;
-	while (i < n_u || k < n_v) {
-		bool both = i < n_u && k < n_v && u[i] == v[k];
-		bool first = i < n_u && (k == n_v || u[i] <= v[k]);
-
-		if (all || both)
-			out[n++] = first ? u[i] : v[k];
-		i += first;
-		k += !first || both;
-	}
-	entry = pool_get(signatures, out, n * sizeof(*out), NULL);
-	free(out);
-	return entry ? entry->id : 0;
-}
-
-uint32_t signature_join(struct pool *signatures, uint32_t a, uint32_t b)
-{
-	return signature_combine(signatures, a, b, true);
-}
-
-/* Two live pods that claim one address are one too many, and nobody here can
- * say whose packets they are: what only one of them may is nobody's. Answers
- * only ever allow, so fewer of them is the closed side. */
-static int claims_settle(struct compiled *out)
-{
-	size_t n = 0;
-
-	if (out->n_claims == 0)
-		return 0;
-	qsort(out->claims, out->n_claims, sizeof(*out->claims), claim_order);
-	for (size_t i = 1; i < out->n_claims; i++) {
-		struct claim *last = &out->claims[n];
-		const struct claim *next = &out->claims[i];
-
-		if (!addr_equal(&last->addr, &next->addr)) {
-			out->claims[++n] = *next;
-		} else if (last->signature != next->signature) {
-			last->signature =
-				signature_combine(&out->signatures, last->signature, next->signature, false);
-			if (!last->signature)
-				return -ENOMEM;
-		}
-	}
-	out->n_claims = n + 1;
-	return 0;
-}
-
-/* Addresses come from the objects, and for local pods from the plugin too, which
- * knows them first. */
-static int claims_collect(struct compiler *c)
-{
-	for (size_t i = 0; i < c->index.n_pods; i++) {
-		const struct pod *pod = c->index.pods[i];
-
-		if (pod_is_live(pod) && claims_add(c, pod, pod->addrs, pod->n_addrs) < 0)
-			return -ENOMEM;
-	}
-	for (size_t i = 0; i < c->out->n_endpoints; i++) {
-		const struct wanted_endpoint *wanted = &c->out->endpoints[i];
-
-		if (wanted->pod &&
-		    claims_add(c, wanted->pod, wanted->source->addrs, wanted->source->n_addrs) < 0)
-			return -ENOMEM;
-	}
-	return claims_settle(c->out);
-}
-
-static void compiler_init(struct compiler *c, const struct compile_pools *pools, const struct world *world,
-			  struct compiled *out)
-{
-	const struct posture_config *posture = &world->posture;
-
-	*c = (struct compiler){ .pools = pools, .world = world, .out = out };
-	pool_init(&c->profiles, sizeof(struct profile), NULL);
-	c->everybody = (struct peer){ .namespaces = { .has = true } };
-	c->source = (struct subject_source){
-		.subjects = pools->subjects,
-		.matchers = pools->matchers,
-		.lists = pools->lists,
-		.update = pools->update,
-		.posture = posture,
-		.everybody = &c->everybody,
-		.dns_namespace = posture->allow_dns ? posture->dns_namespace : NULL,
-	};
-	c->dns_peer = (struct peer){ .pods = posture->dns_pods };
-	c->source.dns_peer = &c->dns_peer;
-}
-
-int compile(const struct compile_pools *pools, const struct world *world, const struct endpoint *endpoints,
-	    size_t n_endpoints, struct compiled *ret_compiled, struct err *err)
-{
-	struct compiler c;
-	int r;
-
-	*ret_compiled = (struct compiled){ 0 };
-	pool_init(&ret_compiled->signatures, sizeof(struct pool_entry), NULL);
-	compiler_init(&c, pools, world, ret_compiled);
-	r = worldindex_init(&c.index, world);
-	if (r == 0 && !pool_get(&ret_compiled->signatures, NULL, 0, NULL))
-		r = -ENOMEM;
-	if (r < 0)
-		err_set(err, ENOMEM, "compiling policies");
-	else
-		r = endpoints_compile(&c, endpoints, n_endpoints, err);
-	if (r == 0 && claims_collect(&c) < 0)
-		r = err_set(err, ENOMEM, "classes of pod addresses");
-	worldindex_done(&c.index);
-	pool_done(&c.profiles);
-	return r;
+	for (size_t i = 0; c->n_refused && i < BH_ENDPOINTS_MAX; i++)
+		if (c->locals[i] && c->locals[i]->refused)
+			local_dirty(c, c->locals[i]);
 }

@@ -1,55 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the world wants: the subjects of each local endpoint and the signature of
- * each address, without regard to what the kernel holds now.
+ * What the world wants: the subjects of each local endpoint and the answers of each
+ * address, without regard to what the kernel holds now. It is kept between updates
+ * and follows the world change by change; what a change touches becomes dirty, and
+ * only that is looked at again.
+ *
+ * Only policies that select a local endpoint's pod are compiled; every live pod of
+ * the cluster is a peer. A pod is live when it is neither on the host's network (R10)
+ * nor finished (R22).
  */
 #ifndef POLICY_COMPILE_H
 #define POLICY_COMPILE_H
 
-#include "policy/regions.h"
+#include "policy/profile.h"
 #include "policy/subject.h"
 #include "policy/tables.h"
 
-struct wanted_endpoint {
-	uint32_t slot;
-	uint32_t ifindex;
+/* A local endpoint and what it wants. */
+struct local {
+	struct endpoint endpoint; /* its strings are ours */
+	const struct pod *pod;	  /* null: not known, closed */
+	struct scope *scope;
+	struct profile *profile;    /* of a live pod */
 	uint32_t flags;		    /* within BH_EP_POLICY_FLAGS; without OPEN: closed */
 	struct subject *subject[2]; /* by direction; null: not isolated */
-	const struct pod *pod;	    /* null: not known, closed */
-	const struct endpoint *source;
+	bool dirty;
+	bool refused; /* what it wants does not fit: closed */
 };
 
-/* An address that live pods hold. */
-struct claim {
-	struct bh_addr addr;
-	uint32_t signature; /* of what selectors and port names answer for it */
+struct compile {
+	struct matchers matchers;
+	struct signatures signatures;
+	struct port_lists lists;
+	struct subjects subjects;
+	struct addrset addrs;
+	struct profiles profiles;
+	struct local **locals; /* by slot, BH_ENDPOINTS_MAX */
+	size_t n_dirty;	       /* of them */
+	size_t n_refused;
+	struct err refusal;		      /* of the last that was */
+	const struct posture_config *posture; /* the caller's */
+	struct peer dns_peer, everybody;
+	bool blocks_changed; /* regions are not what is wanted */
+	bool locals_changed; /* what endpoints want is not what they have */
+	bool stale;	     /* out of memory while a change was taken in */
 };
 
-#define SIGNATURE_EMPTY 1 /* nothing answers: the first that compile() interns */
+int compile_init(struct compile *compile); /* 0 or -ENOMEM */
+void compile_done(struct compile *compile);
 
-struct compiled {
-	struct wanted_endpoint *endpoints; /* by slot */
-	size_t n_endpoints;
-	struct claim *claims; /* by address, once each */
-	size_t n_claims;
-	size_t cap_claims;
-	struct pool signatures; /* arrays of answer_t, sorted */
-};
+/* The changes of tables.h. */
+void compile_posture(struct compile *compile, const struct posture_config *posture);
+void compile_pod(struct compile *compile, const struct pod *old, const struct pod *now);
+void compile_namespace(struct compile *compile, const struct namespace *old, const struct namespace *now);
+void compile_netpol(struct compile *compile, const struct netpol *old, const struct netpol *now);
+void compile_endpoint(struct compile *compile, const struct endpoint *endpoint, const struct pod *pod);
+void compile_endpoint_gone(struct compile *compile, uint32_t slot);
 
-/* The registries that outlive an update. */
-struct compile_pools {
-	struct pool *subjects;
-	struct pool *matchers;
-	struct port_lists *lists;
-	uint64_t update;
-};
-
-/* 0, -ENOMEM, -ENOSPC, -EINVAL. compiled_done() in any case. */
-int compile(const struct compile_pools *pools, const struct world *world, const struct endpoint *endpoints,
-	    size_t n_endpoints, struct compiled *ret_compiled, struct err *err);
-void compiled_done(struct compiled *compiled);
-
-/* The signature of both together; 0: out of memory. */
-uint32_t signature_join(struct pool *signatures, uint32_t a, uint32_t b);
+/* Compiles the dirty endpoints and asks what is asked now. 0, -ENOMEM (try again, or
+ * stale). What cannot be compiled for want of room closes its endpoint. */
+int compile_settle(struct compile *compile, struct err *err);
+/* Closes the endpoints whose subjects are not in the kernel yet: they do not fit.
+ * How many? */
+size_t compile_refuse(struct compile *compile, const struct err *why);
+/* There may be room again. */
+void compile_retry(struct compile *compile);
 
 #endif

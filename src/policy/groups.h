@@ -5,17 +5,18 @@
 
 #include "policy/transition.h"
 
-/* The wanted subject of that number, or null. */
-struct subject *transition_wanted(const struct transition *transition, uint32_t id);
-bool transition_retires(const struct transition *transition, uint32_t subject);
+/* The class, its scratch of this plan begun. */
+struct class *class_scratch(const struct transition *transition, struct class *class);
 
 /* All 0 or -ENOMEM. */
 int groups_init(struct transition *transition);
-int group_of(struct transition *transition, uint32_t class, uint32_t signature, uint32_t *ret_group);
-/* Once every address and region has its group: which class numbers they get. */
-int groups_number(struct transition *transition, uint32_t *last_class);
-/* The rows of staying and new subjects, and which staying subjects see a change.
- * -ENOSPC too. */
-int groups_fill(struct transition *transition, struct port_lists *lists, struct err *err);
+/* What comes from this class and is to answer so. Takes the use of the signature. */
+int group_of(struct transition *transition, struct class *from, struct signature *signature,
+	     uint32_t *ret_group);
+/* Once every address and region has its group: which classes they get. */
+int groups_number(struct transition *transition);
+/* The rows that new classes and fresh subjects need, and which live subjects see a
+ * change. -ENOSPC too. */
+int groups_fill(struct transition *transition, struct err *err);
 
 #endif

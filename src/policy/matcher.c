@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/matcher.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,40 +128,150 @@ static void key_add_peer(struct text *key, const char *policy_namespace, const s
 	key_add_selector(key, &peer->pods);
 }
 
-struct matcher *matcher_of_peer(struct pool *pool, const char *policy_namespace, const struct peer *peer)
+static void matcher_done(struct pool_entry *entry)
 {
-	auto_text struct text key = { 0 };
+	struct matcher *matcher = (struct matcher *)entry;
+
+	peer_done(&matcher->peer);
+	free(matcher->namespace);
+	free(matcher->port_name);
+	free(matcher->askers);
+}
+
+void matchers_init(struct matchers *matchers)
+{
+	*matchers = (struct matchers){ 0 };
+	pool_init(&matchers->pool, sizeof(struct matcher), matcher_done);
+}
+
+void matchers_done(struct matchers *matchers)
+{
+	pool_done(&matchers->pool);
+	free(matchers->by_id);
+	free(matchers->free_ids);
+	*matchers = (struct matchers){ 0 };
+}
+
+/* Room for one more number, in use or free. */
+static bool ids_reserve(struct matchers *matchers)
+{
+	uint32_t cap = matchers->cap_ids ? 2 * matchers->cap_ids : 64;
+	struct matcher **by_id;
+	uint32_t *free_ids;
+
+	if (matchers->n_ids < matchers->cap_ids)
+		return true;
+	by_id = reallocarray(matchers->by_id, cap, sizeof(*by_id));
+	if (!by_id)
+		return false;
+	matchers->by_id = by_id;
+	free_ids = reallocarray(matchers->free_ids, cap, sizeof(*free_ids));
+	if (!free_ids)
+		return false;
+	matchers->free_ids = free_ids;
+	matchers->cap_ids = cap;
+	return true;
+}
+
+void matcher_touch(struct matchers *matchers, struct matcher *matcher)
+{
+	if (matcher->touched)
+		return;
+	matcher->touched = true;
+	matcher->next_touched = matchers->touched;
+	matchers->touched = matcher;
+}
+
+void matcher_free(struct matchers *matchers, struct matcher *matcher)
+{
+	matchers->by_id[matcher->id] = NULL;
+	matchers->free_ids[matchers->n_free++] = matcher->id;
+	pool_remove(&matchers->pool, &matcher->entry);
+}
+
+/* Nobody names a new one yet, so it is touched. */
+static struct matcher *matcher_get(struct matchers *matchers, const struct text *key, bool *ret_new)
+{
 	struct matcher *matcher;
 
-	key_add_peer(&key, policy_namespace, peer);
-	if (key.failed)
+	if (key->failed || !ids_reserve(matchers))
 		return NULL;
-	matcher = (struct matcher *)pool_get(pool, key.data, key.len, NULL);
-	if (!matcher)
-		return NULL;
-	matcher->kind = peer->has_block ? MATCHER_BLOCK : MATCHER_PODS;
-	matcher->peer = peer;
-	matcher->namespace = peer->has_block || peer->namespaces.has ? NULL : policy_namespace;
+	matcher = (struct matcher *)pool_get(&matchers->pool, key->data, key->len, ret_new);
+	if (!matcher || !*ret_new)
+		return matcher;
+	matcher->id = matchers->n_free ? matchers->free_ids[--matchers->n_free] : matchers->n_ids++;
+	matchers->by_id[matcher->id] = matcher;
+	matcher_touch(matchers, matcher);
 	return matcher;
 }
 
-struct matcher *matcher_of_port(struct pool *pool, uint8_t proto, const char *name)
+/* Half made, it must not be found: the same question would get it as it is. */
+static struct matcher *matcher_give_up(struct matchers *matchers, struct matcher *matcher)
+{
+	matchers->touched = matcher->next_touched;
+	matcher_free(matchers, matcher);
+	return NULL;
+}
+
+struct matcher *matcher_of_peer(struct matchers *matchers, const char *policy_namespace,
+				const struct peer *peer)
 {
 	auto_text struct text key = { 0 };
 	struct matcher *matcher;
+	bool is_new;
+
+	key_add_peer(&key, policy_namespace, peer);
+	matcher = matcher_get(matchers, &key, &is_new);
+	if (!matcher || !is_new)
+		return matcher;
+	matcher->kind = peer->has_block ? MATCHER_BLOCK : MATCHER_PODS;
+	if (!peer->has_block && !peer->namespaces.has && !(matcher->namespace = strdup(policy_namespace)))
+		return matcher_give_up(matchers, matcher);
+	if (!peer_copy(&matcher->peer, peer))
+		return matcher_give_up(matchers, matcher);
+	return matcher;
+}
+
+struct matcher *matcher_of_port(struct matchers *matchers, uint8_t proto, const char *name)
+{
+	auto_text struct text key = { 0 };
+	struct matcher *matcher;
+	bool is_new;
 
 	key_add_byte(&key, MATCHER_NAMED);
 	key_add_byte(&key, proto);
 	key_add_bytes(&key, name, strlen(name));
-	if (key.failed)
-		return NULL;
-	matcher = (struct matcher *)pool_get(pool, key.data, key.len, NULL);
-	if (!matcher)
-		return NULL;
+	matcher = matcher_get(matchers, &key, &is_new);
+	if (!matcher || !is_new)
+		return matcher;
 	matcher->kind = MATCHER_NAMED;
-	matcher->port_name = name;
 	matcher->proto = proto;
-	return matcher;
+	matcher->port_name = strdup(name);
+	return matcher->port_name ? matcher : matcher_give_up(matchers, matcher);
+}
+
+int matcher_add_asker(struct matchers *matchers, struct matcher *matcher, struct subject *subject)
+{
+	size_t cap = matcher->cap_askers;
+
+	if (!array_reserve(&matcher->askers, &cap, matcher->n_askers, sizeof(struct subject *)))
+		return -ENOMEM;
+	matcher->cap_askers = (uint32_t)cap;
+	matcher->askers[matcher->n_askers++] = subject;
+	matcher_touch(matchers, matcher);
+	return 0;
+}
+
+void matcher_remove_asker(struct matchers *matchers, struct matcher *matcher, struct subject *subject)
+{
+	uint32_t i = 0;
+
+	while (i < matcher->n_askers && matcher->askers[i] != subject)
+		i++;
+	if (i == matcher->n_askers)
+		return;
+	matcher->askers[i] = matcher->askers[--matcher->n_askers];
+	matcher_touch(matchers, matcher);
 }
 
 bool block_is_empty(const struct peer *peer)
@@ -175,7 +286,7 @@ bool block_is_empty(const struct peer *peer)
 bool matcher_selects(const struct matcher *matcher, const char *namespace,
 		     const struct labels *namespace_labels, const struct labels *labels)
 {
-	const struct peer *peer = matcher->peer;
+	const struct peer *peer = &matcher->peer;
 
 	if (matcher->namespace && strcmp(matcher->namespace, namespace) != 0)
 		return false;

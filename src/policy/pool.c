@@ -125,27 +125,20 @@ struct pool_entry *pool_get(struct pool *pool, const void *key, size_t len, bool
 	entry->len = len;
 	entry->hash = hash;
 	entry->id = ++pool->last_id;
+	entry->at = (uint32_t)pool->n;
 	pool->v[pool->n++] = entry;
 	entry_link(pool, entry);
 	return entry;
 }
 
-void pool_sweep(struct pool *pool)
+void pool_remove(struct pool *pool, struct pool_entry *entry)
 {
-	size_t n = 0;
+	struct pool_entry **link = &pool->bucket[entry->hash & (pool->n_buckets - 1)];
 
-	for (size_t i = 0; i < pool->n_buckets; i++)
-		pool->bucket[i] = NULL;
-	for (size_t i = 0; i < pool->n; i++) {
-		struct pool_entry *entry = pool->v[i];
-
-		if (!entry->keep) {
-			entry_free(pool, entry);
-			continue;
-		}
-		entry->keep = false;
-		pool->v[n++] = entry;
-		entry_link(pool, entry);
-	}
-	pool->n = n;
+	while (*link != entry)
+		link = &(*link)->next;
+	*link = entry->next;
+	pool->v[entry->at] = pool->v[--pool->n];
+	pool->v[entry->at]->at = entry->at;
+	entry_free(pool, entry);
 }

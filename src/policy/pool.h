@@ -3,7 +3,7 @@
  * Interning: equal bytes give the same entry, and entries get numbers in the
  * order in which they first came, so equal input gives equal numbers. The user's
  * struct begins with the entry; new ones are zeroed. Numbers start at 1 and are
- * never given twice, not even after a sweep.
+ * never given twice, not even after a removal.
  */
 #ifndef POLICY_POOL_H
 #define POLICY_POOL_H
@@ -18,11 +18,11 @@ struct pool_entry {
 	void *key; /* owned; aligned as malloc does */
 	size_t len;
 	uint32_t id;
-	bool keep; /* survives the next sweep */
+	uint32_t at; /* in pool.v */
 };
 
 struct pool {
-	struct pool_entry **v; /* in order of number; v[id - 1] until the first sweep */
+	struct pool_entry **v; /* in order of number, until the first one is removed */
 	size_t n;
 	size_t cap;
 	struct pool_entry **bucket;
@@ -39,8 +39,8 @@ void pool_done(struct pool *pool);
 struct pool_entry *pool_find(const struct pool *pool, const void *key, size_t len);
 /* Null: out of memory. ret_new may be null. */
 struct pool_entry *pool_get(struct pool *pool, const void *key, size_t len, bool *ret_new);
-/* Frees every entry without `keep` and clears it on the others. */
-void pool_sweep(struct pool *pool);
+/* Frees the entry. */
+void pool_remove(struct pool *pool, struct pool_entry *entry);
 
 /* Grows *array so that one more item fits; false: out of memory. */
 bool array_reserve(void *array, size_t *cap, size_t n, size_t item_size);

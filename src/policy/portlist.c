@@ -9,6 +9,7 @@ void port_lists_init(struct port_lists *lists)
 {
 	memset(lists, 0, sizeof(*lists));
 	pool_init(&lists->pool, sizeof(struct port_list), NULL);
+	lists->unused_end = &lists->unused;
 }
 
 void port_lists_done(struct port_lists *lists)
@@ -31,8 +32,8 @@ static int64_t gap_find(const struct port_lists *lists, uint32_t from, uint32_t 
 
 static void place_mark(struct port_lists *lists, uint32_t first, size_t n)
 {
-	memset(lists->used + first, 1, n);
-	lists->n_used += (uint32_t)n;
+	for (size_t i = first; i < first + n; i++)
+		lists->n_used += lists->used[i]++ == 0;
 }
 
 /* From where the last search ended, then from the start. */
@@ -73,6 +74,8 @@ int port_lists_get(struct port_lists *lists, const struct bh_port *ports, size_t
 	list->first = first;
 	list->n = (uint16_t)n;
 	place_mark(lists, first, n);
+	list->next = lists->fresh;
+	lists->fresh = list;
 	*ret_list = list;
 	return 0;
 }
@@ -97,15 +100,80 @@ int port_lists_adopt(struct port_lists *lists, const struct bh_port *ports, uint
 	return 0;
 }
 
-void port_lists_sweep(struct port_lists *lists)
+static struct port_list *own(const struct port_list *list)
 {
-	pool_sweep(&lists->pool);
-	memset(lists->used, 0, sizeof(lists->used));
-	lists->n_used = 0;
-	for (size_t i = 0; i < lists->pool.n; i++) {
-		const struct port_list *list = (const struct port_list *)lists->pool.v[i];
+	/* lists are const to everyone but their owner */
+	return (struct port_list *)(uintptr_t)list;
+}
 
-		place_mark(lists, list->first, list->n);
+void port_list_use(const struct port_list *list)
+{
+	if (list)
+		own(list)->users++;
+}
+
+void port_list_drop(struct port_lists *lists, const struct port_list *list)
+{
+	struct port_list *unused = own(list);
+
+	if (!list || --unused->users > 0 || !unused->written)
+		return;
+	unused->unused_at = lists->now;
+	if (unused->waiting)
+		return;
+	unused->waiting = true;
+	unused->next = NULL;
+	*lists->unused_end = unused;
+	lists->unused_end = &unused->next;
+}
+
+static void port_list_free(struct port_lists *lists, struct port_list *list)
+{
+	for (size_t i = list->first; i < (size_t)list->first + list->n; i++)
+		lists->n_used -= --lists->used[i] == 0;
+	pool_remove(&lists->pool, &list->entry);
+}
+
+void port_lists_mark_written(struct port_lists *lists)
+{
+	while (lists->fresh) {
+		struct port_list *list = lists->fresh;
+
+		lists->fresh = list->next;
+		list->written = true;
+		/* one that no row has after all leaves like one that had some */
+		list->users++;
+		port_list_drop(lists, list);
+	}
+}
+
+void port_lists_drop_fresh(struct port_lists *lists)
+{
+	struct port_list **at = &lists->fresh;
+
+	while (*at) {
+		struct port_list *list = *at;
+
+		if (list->users) {
+			at = &list->next;
+			continue;
+		}
+		*at = list->next;
+		port_list_free(lists, list);
+	}
+}
+
+void port_lists_fenced(struct port_lists *lists, uint64_t fence)
+{
+	while (lists->unused && lists->unused->unused_at <= fence) {
+		struct port_list *list = lists->unused;
+
+		lists->unused = list->next;
+		if (!lists->unused)
+			lists->unused_end = &lists->unused;
+		list->waiting = false;
+		if (!list->users)
+			port_list_free(lists, list);
 	}
 }
 

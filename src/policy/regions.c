@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/addr.h"
+
 /* A block begins or ends (by an except) at a region. */
 struct bound {
 	uint32_t region;
@@ -25,8 +27,10 @@ struct bh_prefix_key prefix_key(const struct prefix *prefix)
 	return (struct bh_prefix_key){ .len = prefix->len, .addr = prefix->addr };
 }
 
-void regions_done(struct regions *regions)
+void regions_done(struct regions *regions, struct signatures *signatures)
 {
+	for (size_t i = 0; i < regions->n; i++)
+		signature_drop(signatures, regions->v[i].signature);
 	free(regions->v);
 	*regions = (struct regions){ 0 };
 }
@@ -78,12 +82,14 @@ static void regions_link(struct regions *regions)
 		while (parent != REGION_REST && !key_holds(&regions->v[parent].key, &regions->v[i].key.addr))
 			parent = regions->v[parent].parent;
 		regions->v[i].parent = parent;
-		if (!regions->v[i].has_row)
-			regions->v[i].class = regions->v[parent].class;
+		if (regions->v[i].has_row)
+			continue;
+		regions->v[i].class = regions->v[parent].class;
+		regions->v[i].before = regions->v[parent].before;
 	}
 }
 
-int regions_close(struct regions *regions)
+int regions_close(struct regions *regions, struct class *rest, struct signature *empty)
 {
 	size_t n = 1;
 
@@ -91,7 +97,7 @@ int regions_close(struct regions *regions)
 	    !array_reserve(&regions->v, &regions->cap, regions->n, sizeof(*regions->v)))
 		return -ENOMEM;
 	memmove(&regions->v[1], &regions->v[0], regions->n * sizeof(*regions->v));
-	regions->v[REGION_REST] = (struct region){ 0 };
+	regions->v[REGION_REST] = (struct region){ .class = rest, .before = empty };
 	qsort(&regions->v[1], regions->n, sizeof(*regions->v), region_compare);
 	regions->n++;
 	for (size_t i = 1; i < regions->n; i++) {
@@ -144,11 +150,11 @@ uint32_t regions_find_exact(const struct regions *regions, const struct bh_prefi
 	return at != REGION_REST && key_compare(&regions->v[at].key, key) == 0 ? (uint32_t)at : REGION_REST;
 }
 
-static const struct matcher *block_at(const struct pool *matchers, size_t i, uint64_t update)
+static const struct matcher *block_at(const struct matchers *matchers, size_t id)
 {
-	const struct matcher *matcher = (const struct matcher *)matchers->v[i];
+	const struct matcher *matcher = matchers->by_id[id];
 
-	return matcher->kind == MATCHER_BLOCK && matcher->asked == update ? matcher : NULL;
+	return matcher && matcher->kind == MATCHER_BLOCK && matcher->active ? matcher : NULL;
 }
 
 /* Excepts outside their block cut out nothing. */
@@ -157,20 +163,20 @@ static bool except_counts(const struct peer *peer, size_t i)
 	return prefix_covers(&peer->block, &peer->excepts[i]);
 }
 
-int regions_add_blocks(struct regions *regions, const struct pool *matchers, uint64_t update)
+int regions_add_blocks(struct regions *regions, const struct matchers *matchers)
 {
-	for (size_t i = 0; i < matchers->n; i++) {
-		const struct matcher *matcher = block_at(matchers, i, update);
+	for (size_t i = 0; i < matchers->n_ids; i++) {
+		const struct matcher *matcher = block_at(matchers, i);
 		struct bh_prefix_key key;
 
 		if (!matcher)
 			continue;
-		key = prefix_key(&matcher->peer->block);
+		key = prefix_key(&matcher->peer.block);
 		if (regions_add(regions, &key) < 0)
 			return -ENOMEM;
-		for (size_t k = 0; k < matcher->peer->n_excepts; k++) {
-			key = prefix_key(&matcher->peer->excepts[k]);
-			if (except_counts(matcher->peer, k) && regions_add(regions, &key) < 0)
+		for (size_t k = 0; k < matcher->peer.n_excepts; k++) {
+			key = prefix_key(&matcher->peer.excepts[k]);
+			if (except_counts(&matcher->peer, k) && regions_add(regions, &key) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -188,20 +194,19 @@ static int bound_add(struct bounds *bounds, const struct regions *regions, const
 	return 0;
 }
 
-static int bounds_collect(struct bounds *bounds, const struct regions *regions, const struct pool *matchers,
-			  uint64_t update)
+static int bounds_collect(struct bounds *bounds, const struct regions *regions,
+			  const struct matchers *matchers)
 {
-	for (size_t i = 0; i < matchers->n; i++) {
-		const struct matcher *matcher = block_at(matchers, i, update);
+	for (size_t i = 0; i < matchers->n_ids; i++) {
+		const struct matcher *matcher = block_at(matchers, i);
 
 		if (!matcher)
 			continue;
-		if (bound_add(bounds, regions, &matcher->peer->block, matcher->entry.id, false) < 0)
+		if (bound_add(bounds, regions, &matcher->peer.block, matcher->id, false) < 0)
 			return -ENOMEM;
-		for (size_t k = 0; k < matcher->peer->n_excepts; k++) {
-			if (except_counts(matcher->peer, k) &&
-			    bound_add(bounds, regions, &matcher->peer->excepts[k], matcher->entry.id, true) <
-				    0)
+		for (size_t k = 0; k < matcher->peer.n_excepts; k++) {
+			if (except_counts(&matcher->peer, k) &&
+			    bound_add(bounds, regions, &matcher->peer.excepts[k], matcher->id, true) < 0)
 				return -ENOMEM;
 		}
 	}
@@ -247,34 +252,28 @@ static size_t region_merge(const answer_t *from, size_t n_from, const struct bou
 
 /* The number of answers, or negative. */
 static int64_t region_sign(struct regions *regions, uint32_t index, const struct bound *bound,
-			   size_t n_bounds, struct pool *signatures)
+			   size_t n_bounds, struct signatures *signatures)
 {
 	struct region *region = &regions->v[index];
 	/* The IPv4 root inherits nothing from the IPv6 prefixes around it (R11). */
 	bool inherits = index != REGION_REST && key_compare(&region->key, &v4_root) != 0;
-	uint32_t parent = regions->v[region->parent].signature;
-	const struct pool_entry *from = inherits ? signatures->v[parent - 1] : NULL;
-	size_t n_from = from ? from->len / sizeof(answer_t) : 0, n;
+	const struct signature *from = inherits ? regions->v[region->parent].signature : signatures->empty;
+	size_t n_from = signature_n(from), n;
 	answer_t *to = calloc(n_from + n_bounds + 1, sizeof(*to));
-	struct pool_entry *entry;
 
 	if (!to)
 		return -ENOMEM;
-	n = region_merge(from ? from->key : NULL, n_from, bound, n_bounds, to);
-	entry = pool_get(signatures, to, n * sizeof(*to), NULL);
+	n = region_merge(signature_answers(from), n_from, bound, n_bounds, to);
+	region->signature = signature_get(signatures, to, n);
 	free(to);
-	if (!entry)
-		return -ENOMEM;
-	region->signature = entry->id;
-	return (int64_t)n;
+	return region->signature ? (int64_t)n : -ENOMEM;
 }
 
-int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t update,
-		 struct pool *signatures)
+int regions_sign(struct regions *regions, const struct matchers *matchers, struct signatures *signatures)
 {
 	struct bounds bounds = { 0 };
 	size_t at = 0, n_answers = 0;
-	int r = bounds_collect(&bounds, regions, matchers, update);
+	int r = bounds_collect(&bounds, regions, matchers);
 
 	if (r == 0 && bounds.n)
 		qsort(bounds.v, bounds.n, sizeof(*bounds.v), bound_compare);
@@ -290,4 +289,54 @@ int regions_sign(struct regions *regions, const struct pool *matchers, uint64_t 
 	}
 	free(bounds.v);
 	return r;
+}
+
+/* --- what a region owns */
+
+static struct bh_addr last_of(const struct bh_prefix_key *key)
+{
+	struct bh_addr last = key->addr;
+
+	for (uint32_t bit = key->len; bit < 128; bit++)
+		last.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return last;
+}
+
+/* Adds or takes one, with carry. Do not ask for what is beyond either end. */
+static struct bh_addr neighbour(struct bh_addr addr, int step)
+{
+	for (int i = 15; i >= 0; i--) {
+		uint8_t wraps_at = step > 0 ? 0xff : 0;
+		bool wraps = addr.b[i] == wraps_at;
+
+		addr.b[i] = (uint8_t)(addr.b[i] + step);
+		if (!wraps)
+			break;
+	}
+	return addr;
+}
+
+void regions_each_own(const struct regions *regions, uint32_t region,
+		      void (*each)(const struct bh_addr *first, const struct bh_addr *last, void *data),
+		      void *data)
+{
+	const struct bh_prefix_key *key = &regions->v[region].key;
+	struct bh_addr from = key->addr, end = last_of(key);
+
+	for (uint32_t i = region + 1; i < regions->n && key_holds(key, &regions->v[i].key.addr); i++) {
+		const struct bh_prefix_key *inner = &regions->v[i].key;
+		struct bh_addr last = last_of(inner);
+
+		if (regions->v[i].parent != region)
+			continue;
+		if (addr_compare(&from, &inner->addr) < 0) {
+			struct bh_addr before = neighbour(inner->addr, -1);
+
+			each(&from, &before, data);
+		}
+		if (addr_equal(&last, &end))
+			return;
+		from = neighbour(last, 1);
+	}
+	each(&from, &end, data);
 }

@@ -83,14 +83,13 @@ static bool compiled_rule_failed(const struct compiled_rule *compiled)
 	       compiled->list[2].failed;
 }
 
-static void matcher_add(const struct subject_source *source, struct words *words, struct matcher *matcher)
+static void matcher_add(struct words *words, const struct matcher *matcher)
 {
 	if (!matcher) {
 		words->failed = true;
 		return;
 	}
-	matcher->asked = source->update;
-	words_add(words, matcher->entry.id);
+	words_add(words, matcher->id);
 }
 
 static void peer_add(const struct subject_source *source, struct compiled_rule *compiled,
@@ -100,7 +99,7 @@ static void peer_add(const struct subject_source *source, struct compiled_rule *
 
 	if (peer_matches_nothing(peer) || (peer->has_block && block_is_empty(peer)))
 		return;
-	matcher_add(source, words, matcher_of_peer(source->matchers, namespace, peer));
+	matcher_add(words, matcher_of_peer(source->subjects->matchers, namespace, peer));
 }
 
 /* R14 for ingress: the subject's own containers say what the name means, the
@@ -130,8 +129,8 @@ static void port_add(const struct subject_source *source, struct compiled_rule *
 	else if (direction == BH_INGRESS)
 		own_named_port_add(compiled, pod, match);
 	else
-		matcher_add(source, &compiled->list[2],
-			    matcher_of_port(source->matchers, match->proto, match->name));
+		matcher_add(&compiled->list[2],
+			    matcher_of_port(source->subjects->matchers, match->proto, match->name));
 }
 
 static bool compiled_rule_allows(const struct compiled_rule *compiled)

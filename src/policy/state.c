@@ -5,89 +5,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void class_done(struct class *class)
+#include "policy/subject.h"
+
+/* --- classes */
+
+struct class *class_new(uint32_t id)
 {
-	free(class->signature);
+	struct class *class = calloc(1, sizeof(*class));
+
+	if (class)
+		class->id = id;
+	return class;
+}
+
+void class_free(struct class *class, struct signatures *signatures, struct port_lists *lists)
+{
+	if (!class)
+		return;
+	for (size_t i = 0; i < class->n_rows; i++)
+		port_list_drop(lists, class->rows[i].row.list);
+	signature_drop(signatures, class->signature);
 	free(class->rows);
+	free(class);
 }
 
-void state_done(struct state *state)
+bool class_reserve(struct class *class, size_t more)
 {
-	for (size_t i = 0; i < state->n_classes; i++)
-		class_done(&state->classes[i]);
-	for (size_t i = 0; i < state->n_endpoints; i++)
-		free(state->endpoints[i].who);
-	free(state->classes);
-	free(state->peers);
-	free(state->endpoints);
-	regions_done(&state->regions);
-	*state = (struct state){ 0 };
+	size_t cap = class->n_rows + more;
+	struct class_row *grown;
+
+	if (cap <= class->cap_rows)
+		return true;
+	cap = cap < 2 * class->cap_rows ? 2 * class->cap_rows : cap;
+	grown = reallocarray(class->rows, cap, sizeof(*grown));
+	if (!grown)
+		return false;
+	class->rows = grown;
+	class->cap_rows = cap;
+	return true;
 }
 
-static int class_add(struct state *state, uint32_t id)
+void class_row_add(struct class *class, uint32_t subject, const struct row *row)
 {
-	if (!array_reserve(&state->classes, &state->cap_classes, state->n_classes, sizeof(*state->classes)))
-		return -ENOMEM;
-	state->classes[state->n_classes++] = (struct class){ .id = id };
-	return 0;
+	size_t at = class->n_rows++;
+
+	/* Numbers grow, so the place is at the end or near it. */
+	for (; at > 0 && class->rows[at - 1].subject > subject; at--)
+		class->rows[at] = class->rows[at - 1];
+	class->rows[at] = (struct class_row){ subject, *row };
+	port_list_use(row->list);
 }
 
-int state_init(struct state *state)
+void class_row_remove(struct class *class, size_t at, struct port_lists *lists)
 {
-	*state = (struct state){ 0 };
-	if (class_add(state, BH_PEER_ANY) < 0 || regions_close(&state->regions) < 0) {
-		state_done(state);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-const struct class *state_class(const struct state *state, uint32_t id)
-{
-	size_t low = 0, high = state->n_classes;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (state->classes[middle].id == id)
-			return &state->classes[middle];
-		if (state->classes[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-const struct peer_class *state_peer(const struct state *state, const struct bh_addr *addr)
-{
-	return state->n_peers
-		       ? bsearch(addr, state->peers, state->n_peers, sizeof(*state->peers), addr_compare)
-		       : NULL;
-}
-
-const struct endpoint_state *state_endpoint(const struct state *state, uint32_t slot)
-{
-	size_t low = 0, high = state->n_endpoints;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (state->endpoints[middle].slot == slot)
-			return &state->endpoints[middle];
-		if (state->endpoints[middle].slot < slot)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-uint32_t state_class_of(const struct state *state, const struct bh_addr *addr)
-{
-	const struct peer_class *peer = state_peer(state, addr);
-
-	return peer ? peer->class : state->regions.v[regions_find(&state->regions, addr)].class;
+	port_list_drop(lists, class->rows[at].row.list);
+	class->n_rows--;
+	memmove(&class->rows[at], &class->rows[at + 1], (class->n_rows - at) * sizeof(*class->rows));
 }
 
 const struct row *class_row_find(const struct class *class, uint32_t subject)
@@ -107,149 +80,120 @@ const struct row *class_row_find(const struct class *class, uint32_t subject)
 	return NULL;
 }
 
-struct row state_row(const struct state *state, uint32_t subject, uint32_t class)
+void state_add_class(struct state *state, struct class *class)
 {
-	const struct row *row = class_row_find(state_class(state, class), subject);
+	class->at = state->n_classes;
+	state->classes[state->n_classes++] = class;
+}
+
+void state_abandon_class(struct state *state, struct class *class, struct signatures *signatures)
+{
+	state->classes[class->at] = state->classes[--state->n_classes];
+	state->classes[class->at]->at = class->at;
+	if (class->signature && class->signature->class == class)
+		class->signature->class = NULL;
+	signature_drop(signatures, class->signature);
+	class->signature = NULL;
+	class->left_at = state->fence;
+	class->next = NULL;
+	*state->abandoned_end = class;
+	state->abandoned_end = &class->next;
+}
+
+/* --- subjects */
+
+void state_retire(struct state *state, uint32_t number)
+{
+	state->retired[state->n_retired++] = (struct retired){ number, state->fence };
+}
+
+static size_t live_place(const struct state *state, uint32_t number)
+{
+	size_t low = 0, high = state->n_live;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (state->live[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct subject *state_live(const struct state *state, uint32_t number)
+{
+	size_t at = live_place(state, number);
+
+	return at < state->n_live && state->live[at]->number == number ? state->live[at] : NULL;
+}
+
+void state_unlive(struct state *state, struct subject *subject)
+{
+	size_t at = live_place(state, subject->number);
+
+	if (!subject->live)
+		return;
+	subject->live = false;
+	state->n_live--;
+	memmove(&state->live[at], &state->live[at + 1], (state->n_live - at) * sizeof(*state->live));
+}
+
+/* --- the whole */
+
+int state_init(struct state *state, struct signatures *signatures)
+{
+	*state = (struct state){ .fence = 1 };
+	state->abandoned_end = &state->abandoned;
+	state->endpoints = calloc(BH_ENDPOINTS_MAX, sizeof(*state->endpoints));
+	if (!state->endpoints || regions_close(&state->regions, &state->any, signatures->empty) < 0)
+		return -ENOMEM;
+	state->any.signature = signature_use(signatures->empty);
+	signatures->empty->class = &state->any;
+	state->regions.v[REGION_REST].signature = signature_use(signatures->empty);
+	return 0;
+}
+
+void state_done(struct state *state, struct signatures *signatures, struct port_lists *lists)
+{
+	for (size_t i = 0; i < state->any.n_rows; i++)
+		port_list_drop(lists, state->any.rows[i].row.list);
+	free(state->any.rows);
+	signature_drop(signatures, state->any.signature);
+	for (size_t i = 0; i < state->n_classes; i++)
+		class_free(state->classes[i], signatures, lists);
+	while (state->abandoned) {
+		struct class *class = state->abandoned;
+
+		state->abandoned = class->next;
+		class_free(class, signatures, lists);
+	}
+	for (size_t i = 0; state->endpoints && i < BH_ENDPOINTS_MAX; i++)
+		free(state->endpoints[i].who);
+	regions_done(&state->regions, signatures);
+	free(state->classes);
+	free(state->endpoints);
+	free(state->settling);
+	free(state->retired);
+	free(state->live);
+	*state = (struct state){ 0 };
+}
+
+const struct class *state_class_of(const struct state *state, const struct addrset *addrs,
+				   const struct bh_addr *addr)
+{
+	const struct address *address = addrset_find(addrs, addr);
+
+	return address && address->row ? address->row
+				       : state->regions.v[regions_find(&state->regions, addr)].class;
+}
+
+struct row state_row(const struct state *state, uint32_t subject, const struct class *class)
+{
+	const struct row *row = class_row_find(class, subject);
 
 	if (!row)
-		row = class_row_find(&state->classes[0], subject);
+		row = class_row_find(&state->any, subject);
 	return row ? *row : (struct row){ .rest = BH_DENY };
-}
-
-int class_row_add(struct class *class, uint32_t subject, const struct row *row)
-{
-	if (!array_reserve(&class->rows, &class->cap_rows, class->n_rows, sizeof(*class->rows)))
-		return -ENOMEM;
-	class->rows[class->n_rows++] = (struct class_row){ subject, *row };
-	return 0;
-}
-
-static int class_row_order(const void *a, const void *b)
-{
-	const struct class_row *x = a, *y = b;
-
-	return (x->subject > y->subject) - (x->subject < y->subject);
-}
-
-void class_rows_sort(struct class *class)
-{
-	if (class->n_rows)
-		qsort(class->rows, class->n_rows, sizeof(*class->rows), class_row_order);
-}
-
-size_t state_n_verdicts(const struct state *state)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < state->n_classes; i++)
-		n += state->classes[i].n_rows;
-	return n;
-}
-
-static int peer_order(const void *a, const void *b)
-{
-	return addr_compare(&((const struct peer_class *)a)->addr, &((const struct peer_class *)b)->addr);
-}
-
-static int peers_adopt(struct state *state, const struct bh_snapshot *snapshot)
-{
-	for (uint32_t i = 0; i < snapshot->n_peers; i++) {
-		if (!array_reserve(&state->peers, &state->cap_peers, state->n_peers, sizeof(*state->peers)))
-			return -ENOMEM;
-		state->peers[state->n_peers++] =
-			(struct peer_class){ snapshot->peers[i].addr, snapshot->peers[i].class };
-	}
-	if (state->n_peers)
-		qsort(state->peers, state->n_peers, sizeof(*state->peers), peer_order);
-	return 0;
-}
-
-static int prefixes_adopt(struct state *state, const struct bh_snapshot *snapshot)
-{
-	struct regions *regions = &state->regions;
-
-	regions_done(regions);
-	for (uint32_t i = 0; i < snapshot->n_prefixes; i++) {
-		if (snapshot->prefixes[i].prefix.len > 128)
-			continue;
-		if (regions_add(regions, &snapshot->prefixes[i].prefix) < 0)
-			return -ENOMEM;
-		regions->v[regions->n - 1].class = snapshot->prefixes[i].class;
-		regions->v[regions->n - 1].has_row = true;
-	}
-	return regions_close(regions);
-}
-
-static int verdict_order(const void *a, const void *b)
-{
-	const struct bh_verdict_row *x = a, *y = b;
-
-	if (x->key.peer != y->key.peer)
-		return x->key.peer < y->key.peer ? -1 : 1;
-	return (x->key.subject > y->key.subject) - (x->key.subject < y->key.subject);
-}
-
-/* A row that points outside bh_ports denies, here as in the kernel. */
-static int verdict_adopt(struct state *state, const struct bh_verdict_row *from, const struct bh_port *ports,
-			 struct port_lists *lists)
-{
-	struct row row = { .rest = (enum bh_action)from->verdict.rest };
-	struct class *class = &state->classes[state->n_classes - 1];
-
-	if (class->id != from->key.peer) {
-		if (class_add(state, from->key.peer) < 0)
-			return -ENOMEM;
-		class = &state->classes[state->n_classes - 1];
-	}
-	if (from->verdict.first >= BH_PORTS_MAX || from->verdict.count > BH_PORTS_MAX - from->verdict.first)
-		row.rest = BH_DENY;
-	else if (from->verdict.count &&
-		 port_lists_adopt(lists, ports, from->verdict.first, from->verdict.count, &row.list) < 0)
-		return -ENOMEM;
-	return class_row_add(class, from->key.subject, &row);
-}
-
-static int verdicts_adopt(struct state *state, const struct bh_snapshot *snapshot, struct port_lists *lists)
-{
-	size_t bytes = snapshot->n_verdicts * sizeof(*snapshot->verdicts);
-	struct bh_verdict_row *sorted = malloc(bytes ? bytes : 1);
-	int r = sorted ? 0 : -ENOMEM;
-
-	if (r == 0 && bytes) {
-		memcpy(sorted, snapshot->verdicts, bytes);
-		qsort(sorted, snapshot->n_verdicts, sizeof(*sorted), verdict_order);
-	}
-	for (uint32_t i = 0; r == 0 && i < snapshot->n_verdicts; i++)
-		r = verdict_adopt(state, &sorted[i], snapshot->ports, lists);
-	free(sorted);
-	return r;
-}
-
-static int endpoints_adopt(struct state *state, const struct bh_snapshot *snapshot)
-{
-	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++) {
-		const struct bh_endpoint *row = &snapshot->endpoints[slot];
-
-		if (row->ifindex == 0)
-			continue;
-		if (!array_reserve(&state->endpoints, &state->cap_endpoints, state->n_endpoints,
-				   sizeof(*state->endpoints)))
-			return -ENOMEM;
-		state->endpoints[state->n_endpoints++] = (struct endpoint_state){
-			.slot = slot,
-			.ifindex = row->ifindex,
-			.flags = row->flags & BH_EP_POLICY_FLAGS,
-			.subject = { [BH_EGRESS] = row->egress, [BH_INGRESS] = row->ingress },
-			.revision = row->revision,
-		};
-	}
-	return 0;
-}
-
-int state_adopt(struct state *state, const struct bh_snapshot *snapshot, struct port_lists *lists)
-{
-	if (peers_adopt(state, snapshot) < 0 || prefixes_adopt(state, snapshot) < 0 ||
-	    verdicts_adopt(state, snapshot, lists) < 0 || endpoints_adopt(state, snapshot) < 0)
-		return -ENOMEM;
-	return 0;
 }

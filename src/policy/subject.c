@@ -12,12 +12,63 @@
  * matches an ipBlock (R14), so the two are kept apart. */
 enum met { MET_SELECTOR = 1 << 0, MET_BLOCK = 1 << 1 };
 
-void subject_entry_done(struct pool_entry *entry)
+static void subject_done(struct pool_entry *entry)
 {
 	struct subject *subject = (struct subject *)entry;
 
 	free(subject->rules);
 	free(subject->uses);
+	free(subject->matchers);
+}
+
+void subjects_init(struct subjects *subjects, struct matchers *matchers, struct port_lists *lists)
+{
+	*subjects = (struct subjects){ .matchers = matchers, .lists = lists };
+	pool_init(&subjects->pool, sizeof(struct subject), subject_done);
+}
+
+void subjects_done(struct subjects *subjects)
+{
+	pool_done(&subjects->pool);
+}
+
+static void subject_free(struct subjects *subjects, struct subject *subject)
+{
+	for (size_t i = 0; i < subject->n_matchers; i++) {
+		subject->matchers[i]->n_namers--;
+		matcher_touch(subjects->matchers, subject->matchers[i]);
+	}
+	port_list_drop(subjects->lists, subject->any.list);
+	pool_remove(&subjects->pool, &subject->entry);
+}
+
+void subject_settle(struct subjects *subjects, struct subject *subject)
+{
+	if (subject && !subject->wanted && !subject->held)
+		subject_free(subjects, subject);
+}
+
+int subject_want(struct subjects *subjects, struct subject *subject)
+{
+	for (size_t i = 0; !subject->wanted && i < subject->n_matchers; i++) {
+		if (matcher_add_asker(subjects->matchers, subject->matchers[i], subject) == 0)
+			continue;
+		while (i--)
+			matcher_remove_asker(subjects->matchers, subject->matchers[i], subject);
+		return -ENOMEM;
+	}
+	subject->wanted++;
+	return 0;
+}
+
+void subject_unwant(struct subjects *subjects, struct subject *subject)
+{
+	if (!subject)
+		return;
+	subject->wanted--;
+	for (size_t i = 0; !subject->wanted && i < subject->n_matchers; i++)
+		matcher_remove_asker(subjects->matchers, subject->matchers[i], subject);
+	subject_settle(subjects, subject);
 }
 
 static int use_compare(const void *a, const void *b)
@@ -29,8 +80,23 @@ static int use_compare(const void *a, const void *b)
 	return (x->rule > y->rule) - (x->rule < y->rule);
 }
 
+static int subject_name_matchers(struct subject *subject, const struct matchers *matchers)
+{
+	subject->matchers = calloc(subject->n_uses + 1, sizeof(struct matcher *));
+	if (!subject->matchers)
+		return -ENOMEM;
+	for (size_t i = 0; i < subject->n_uses; i++) {
+		if (i && subject->uses[i].matcher == subject->uses[i - 1].matcher)
+			continue;
+		subject->matchers[subject->n_matchers++] = matchers->by_id[subject->uses[i].matcher];
+	}
+	for (size_t i = 0; i < subject->n_matchers; i++)
+		subject->matchers[i]->n_namers++;
+	return 0;
+}
+
 /* Reads the key back into rules and uses. */
-static int subject_index(struct subject *subject)
+static int subject_index(struct subject *subject, const struct matchers *matchers)
 {
 	const uint32_t *words = subject->entry.key;
 	size_t n_words = subject->entry.len / sizeof(*words), n_rules = 0, at;
@@ -62,7 +128,22 @@ static int subject_index(struct subject *subject)
 		subject->n_rules++;
 	}
 	qsort(subject->uses, subject->n_uses, sizeof(*subject->uses), use_compare);
-	return 0;
+	return subject_name_matchers(subject, matchers);
+}
+
+/* A new subject: what its matchers and its list count is taken here. */
+static int subject_make(const struct subject_source *source, struct subject *subject, struct err *err)
+{
+	struct subjects *subjects = source->subjects;
+	int r = subject_index(subject, subjects->matchers) < 0
+			? err_set(err, ENOMEM, "subject")
+			: subject_row(subject, NULL, subjects->lists, &subject->any, err);
+
+	if (r == 0)
+		port_list_use(subject->any.list);
+	else
+		subject->any.list = NULL;
+	return r;
 }
 
 int subject_get(const struct subject_source *source, const struct isolation *isolation, const struct pod *pod,
@@ -76,15 +157,16 @@ int subject_get(const struct subject_source *source, const struct isolation *iso
 	r = rulewords_build(source, isolation, pod, direction, &key);
 	if (r < 0)
 		return err_set(err, -r, "compiling the policies of pod %s/%s", pod->namespace, pod->name);
-	subject = (struct subject *)pool_get(source->subjects, key.data, key.len, &is_new);
-	if (!subject || (is_new && subject_index(subject) < 0))
+	subject = (struct subject *)pool_get(&source->subjects->pool, key.data, key.len, &is_new);
+	if (!subject)
 		return err_set(err, ENOMEM, "subject of pod %s/%s", pod->namespace, pod->name);
 	if (is_new) {
-		r = subject_row(subject, NULL, 0, source->lists, &subject->any, err);
-		if (r < 0)
+		r = subject_make(source, subject, err);
+		if (r < 0) {
+			subject_free(source->subjects, subject);
 			return err_wrap(err, r, "pod %s/%s", pod->namespace, pod->name);
+		}
 	}
-	subject->wanted = source->update;
 	*ret_subject = subject;
 	return 0;
 }
@@ -168,9 +250,11 @@ static void peers_forget(struct subject *subject, const answer_t *signature, siz
 	}
 }
 
-int subject_row(struct subject *subject, const answer_t *signature, size_t n, struct port_lists *lists,
+int subject_row(struct subject *subject, const struct signature *of, struct port_lists *lists,
 		struct row *ret_row, struct err *err)
 {
+	const answer_t *signature = of ? signature_answers(of) : NULL;
+	size_t n = of ? signature_n(of) : 0;
 	struct ranges ranges = { 0 };
 	bool all = false;
 	int r = 0;

@@ -3,38 +3,37 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "policy/planner.h"
+#include "policy/sweep.h"
 
 struct tables {
-	struct pool matchers;
-	struct pool subjects;
-	struct port_lists lists;
-	struct state installed;
-	struct state next; /* of the plan that is out */
-	bool pending;
-	uint64_t update; /* number of the last one */
-	uint32_t last_class;
-	uint32_t revision;
+	struct compile compile; /* what is wanted */
+	struct state state;	/* what is installed */
 };
 
-void plan_done(struct plan *plan)
+static int tables_init(struct tables *tables)
 {
-	free(plan->v);
-	*plan = (struct plan){ 0 };
+	int r = compile_init(&tables->compile);
+
+	if (r == 0)
+		r = state_init(&tables->state, &tables->compile.signatures);
+	tables->compile.lists.now = tables->state.fence;
+	return r;
+}
+
+static void tables_done(struct tables *tables)
+{
+	if (tables->compile.signatures.empty)
+		state_done(&tables->state, &tables->compile.signatures, &tables->compile.lists);
+	compile_done(&tables->compile);
 }
 
 struct tables *tables_new(void)
 {
 	struct tables *tables = calloc(1, sizeof(*tables));
 
-	if (!tables)
-		return NULL;
-	pool_init(&tables->matchers, sizeof(struct matcher), NULL);
-	pool_init(&tables->subjects, sizeof(struct subject), subject_entry_done);
-	port_lists_init(&tables->lists);
-	if (state_init(&tables->installed) == 0)
+	if (!tables || tables_init(tables) == 0)
 		return tables;
 	return tables_free(tables);
 }
@@ -43,210 +42,186 @@ struct tables *tables_free(struct tables *tables)
 {
 	if (!tables)
 		return NULL;
-	state_done(&tables->installed);
-	state_done(&tables->next);
-	pool_done(&tables->matchers);
-	pool_done(&tables->subjects);
-	port_lists_done(&tables->lists);
+	tables_done(tables);
 	free(tables);
 	return NULL;
 }
 
-static void list_keep(const struct row *row)
-{
-	/* lists are const to everyone but their owner */
-	if (row->list)
-		((struct port_list *)row->list)->entry.keep = true;
-}
-
-static void lists_sweep(struct tables *tables)
-{
-	const struct state *state = &tables->installed;
-
-	for (size_t i = 0; i < state->n_classes; i++) {
-		for (size_t k = 0; k < state->classes[i].n_rows; k++)
-			list_keep(&state->classes[i].rows[k].row);
-	}
-	port_lists_sweep(&tables->lists);
-}
-
-static struct matcher *matcher_find(const struct tables *tables, uint32_t id)
-{
-	size_t low = 0, high = tables->matchers.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (tables->matchers.v[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < tables->matchers.n ? (struct matcher *)tables->matchers.v[low] : NULL;
-}
-
-/* What installed subjects do not use is forgotten; its numbers never return. */
-static void pools_sweep(struct tables *tables)
-{
-	for (size_t i = 0; i < tables->subjects.n; i++) {
-		struct subject *subject = (struct subject *)tables->subjects.v[i];
-
-		subject->entry.keep = subject->installed;
-		for (size_t u = 0; subject->installed && u < subject->n_uses; u++)
-			matcher_find(tables, subject->uses[u].matcher)->entry.keep = true;
-	}
-	pool_sweep(&tables->subjects);
-	pool_sweep(&tables->matchers);
-	lists_sweep(tables);
-}
-
-void tables_abort(struct tables *tables)
-{
-	state_done(&tables->next);
-	tables->pending = false;
-	pools_sweep(tables);
-}
-
-static void lists_mark_written(struct tables *tables)
-{
-	for (size_t i = 0; i < tables->lists.pool.n; i++)
-		((struct port_list *)tables->lists.pool.v[i])->written = true;
-}
-
-void tables_commit(struct tables *tables)
-{
-	if (!tables->pending)
-		return;
-	state_done(&tables->installed);
-	tables->installed = tables->next;
-	tables->next = (struct state){ 0 };
-	tables->pending = false;
-	for (size_t i = 0; i < tables->subjects.n; i++) {
-		struct subject *subject = (struct subject *)tables->subjects.v[i];
-
-		subject->installed = subject->wanted == tables->update;
-	}
-	port_lists_unreserve(&tables->lists);
-	lists_mark_written(tables);
-	pools_sweep(tables);
-}
-
 /* Numbers that the kernel may know are never given again. */
-static void numbers_adopt(struct tables *tables, const struct bh_snapshot *snapshot)
-{
-	uint32_t *subject = &tables->subjects.last_id, *class = &tables->last_class;
-
-	for (uint32_t i = 0; i < snapshot->n_peers; i++)
-		*class = snapshot->peers[i].class > *class ? snapshot->peers[i].class : *class;
-	for (uint32_t i = 0; i < snapshot->n_prefixes; i++)
-		*class = snapshot->prefixes[i].class > *class ? snapshot->prefixes[i].class : *class;
-	for (uint32_t i = 0; i < snapshot->n_verdicts; i++) {
-		const struct bh_verdict_key *key = &snapshot->verdicts[i].key;
-
-		*class = key->peer > *class ? key->peer : *class;
-		*subject = key->subject > *subject ? key->subject : *subject;
-	}
-	for (uint32_t i = 0; i < BH_ENDPOINTS_MAX; i++) {
-		const struct bh_endpoint *row = &snapshot->endpoints[i];
-
-		*subject = row->egress > *subject ? row->egress : *subject;
-		*subject = row->ingress > *subject ? row->ingress : *subject;
-		tables->revision = row->revision > tables->revision ? row->revision : tables->revision;
-	}
-}
-
-/* Forgets what this process believed and believes the kernel. */
-static void tables_forget(struct tables *tables)
-{
-	state_done(&tables->installed);
-	state_done(&tables->next);
-	tables->pending = false;
-	for (size_t i = 0; i < tables->subjects.n; i++)
-		((struct subject *)tables->subjects.v[i])->installed = false;
-	pools_sweep(tables);
-	port_lists_unreserve(&tables->lists);
-}
-
 int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, struct err *err)
 {
-	tables_forget(tables);
-	numbers_adopt(tables, snapshot);
-	if (state_init(&tables->installed) < 0 ||
-	    state_adopt(&tables->installed, snapshot, &tables->lists) < 0)
+	uint32_t last_class = tables->state.last_class, revision = tables->state.revision;
+	struct compile *c = &tables->compile;
+	uint32_t last_number = c->subjects.last_number;
+
+	tables_done(tables);
+	if (tables_init(tables) < 0)
 		return err_set(err, ENOMEM, "adopting the kernel's tables");
+	tables->state.last_class = last_class;
+	tables->state.revision = revision;
+	c->subjects.last_number = last_number;
+	if (state_adopt(&tables->state, snapshot, &c->addrs, &c->signatures, &c->lists,
+			&c->subjects.last_number) < 0)
+		return err_set(err, ENOMEM, "adopting the kernel's tables");
+	c->blocks_changed = c->locals_changed = true;
 	return 0;
 }
 
-static int transition_make(struct tables *tables, const struct compile_pools *pools,
-			   struct compiled *compiled, struct plan *plan, struct err *err)
+void tables_posture(struct tables *tables, const struct posture_config *posture)
+{
+	compile_posture(&tables->compile, posture);
+}
+
+void tables_pod(struct tables *tables, const struct pod *old, const struct pod *now)
+{
+	compile_pod(&tables->compile, old, now);
+}
+
+void tables_namespace(struct tables *tables, const struct namespace *old, const struct namespace *now)
+{
+	compile_namespace(&tables->compile, old, now);
+}
+
+void tables_netpol(struct tables *tables, const struct netpol *old, const struct netpol *now)
+{
+	compile_netpol(&tables->compile, old, now);
+}
+
+int tables_endpoint(struct tables *tables, const struct endpoint *endpoint, const struct pod *pod,
+		    struct err *err)
+{
+	if (endpoint->slot >= BH_ENDPOINTS_MAX)
+		return err_set(err, EINVAL, "endpoint slot %u of interface %u: out of range", endpoint->slot,
+			       endpoint->ifindex);
+	compile_endpoint(&tables->compile, endpoint, pod);
+	return 0;
+}
+
+void tables_endpoint_gone(struct tables *tables, uint32_t slot)
+{
+	if (slot < BH_ENDPOINTS_MAX)
+		compile_endpoint_gone(&tables->compile, slot);
+}
+
+/* --- updates */
+
+static bool nothing_to_do(const struct compile *c)
+{
+	return !c->blocks_changed && !c->locals_changed && !c->addrs.dirty;
+}
+
+static int plan_once(struct tables *tables, struct plan *plan, struct err *err)
 {
 	struct transition transition;
-	int r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class, err);
+	struct planner planner;
+	int r;
 
-	if (r == 0 && subjects_renumber(&transition, &tables->subjects)) {
+	if (nothing_to_do(&tables->compile))
+		return 0;
+	r = transition_init(&transition, &tables->state, &tables->compile, err);
+	while (r == 0 && subjects_renumber(&transition)) {
 		transition_done(&transition);
-		r = transition_init(&transition, pools, &tables->installed, compiled, &tables->last_class,
-				    err);
+		r = transition_init(&transition, &tables->state, &tables->compile, err);
 	}
-	if (r == 0)
-		r = transition_plan(&transition, &tables->lists, &tables->revision, plan, &tables->next, err);
+	if (r == 0) {
+		r = planner_init(&planner, &transition, plan, err);
+		if (r == 0)
+			planner_commit(&planner);
+		planner_done(&planner);
+	}
 	transition_done(&transition);
+	if (r < 0)
+		port_lists_drop_fresh(&tables->compile.lists);
 	return r;
 }
 
-int tables_update(struct tables *tables, const struct world *world, const struct endpoint *endpoints,
-		  size_t n_endpoints, struct plan *ret_plan, struct err *err)
+static int settle_and_plan(struct tables *tables, struct plan *plan, struct err *err)
 {
-	const struct compile_pools pools = { &tables->subjects, &tables->matchers, &tables->lists,
-					     tables->update + 1 };
-	struct compiled compiled;
+	int r = compile_settle(&tables->compile, err);
+
+	return r < 0 ? r : plan_once(tables, plan, err);
+}
+
+int tables_update(struct tables *tables, struct plan *ret_plan, struct err *err)
+{
+	struct compile *c = &tables->compile;
 	size_t n_before = ret_plan->n;
+	struct err why = { 0 };
 	int r;
 
-	if (tables->pending)
-		tables_abort(tables);
-	tables->update++;
-	r = compile(&pools, world, endpoints, n_endpoints, &compiled, err);
-	if (r == 0)
-		r = transition_make(tables, &pools, &compiled, ret_plan, err);
-	compiled_done(&compiled);
-	if (r < 0) {
-		tables_abort(tables);
-		return r;
-	}
-	tables->pending = true;
+	if (c->stale)
+		return err_set(err, ESTALE, "out of memory while a change was taken in");
+	r = settle_and_plan(tables, ret_plan, &why);
+	if (r == -ENOSPC && sweep_waits(&tables->state, c))
+		return err_set(err, EAGAIN, "%s", why.msg);
+	if (r == -ENOSPC && compile_refuse(c, &why))
+		r = settle_and_plan(tables, ret_plan, &why);
+	if (r < 0)
+		return err_set(err, -r, "%s", why.msg);
+	return ret_plan->n == n_before;
+}
+
+size_t tables_refused(const struct tables *tables, struct err *ret_why)
+{
+	if (ret_why)
+		*ret_why = tables->compile.refusal;
+	return tables->compile.n_refused;
+}
+
+bool tables_need_fence(const struct tables *tables)
+{
+	return sweep_waits(&tables->state, &tables->compile);
+}
+
+uint64_t tables_fence(struct tables *tables)
+{
+	uint64_t fence = tables->state.fence++;
+
+	tables->compile.lists.now = tables->state.fence;
+	return fence;
+}
+
+void tables_fenced(struct tables *tables, uint64_t fence)
+{
+	sweep_fenced(&tables->state, &tables->compile, fence);
+}
+
+int tables_sweep(struct tables *tables, size_t most, struct plan *ret_plan)
+{
+	size_t n_before = ret_plan->n;
+	int r = sweep_erase(&tables->state, &tables->compile, most, ret_plan);
+
 	if (ret_plan->n > n_before)
-		return 0;
-	tables_commit(tables);
-	return 1;
+		compile_retry(&tables->compile);
+	return r;
 }
 
 void tables_usage_get(const struct tables *tables, struct tables_usage *ret_usage)
 {
-	const struct state *state = &tables->installed;
+	const struct state *state = &tables->state;
 
 	*ret_usage = (struct tables_usage){
-		.subjects = tables->subjects.n,
-		.classes = state->n_classes,
+		.subjects = state->n_live,
+		.classes = state->n_classes + 1,
 		.peers = state->n_peers,
-		.verdicts = state_n_verdicts(state),
-		.ports = tables->lists.n_used,
+		.prefixes = state->n_prefixes,
+		.verdicts = state->n_verdicts,
+		.ports = tables->compile.lists.n_used,
 	};
-	for (size_t i = 1; i < state->regions.n; i++)
-		ret_usage->prefixes += state->regions.v[i].has_row;
 }
 
 int tables_verdict(const struct tables *tables, uint32_t slot, enum bh_direction direction,
 		   const struct bh_addr *peer, uint8_t proto, uint16_t port)
 {
-	const struct endpoint_state *endpoint = state_endpoint(&tables->installed, slot);
+	const struct endpoint_state *endpoint =
+		slot < BH_ENDPOINTS_MAX ? &tables->state.endpoints[slot] : NULL;
 	struct row row;
 
-	if (!endpoint || !(endpoint->flags & BH_EP_OPEN))
+	if (!endpoint || !endpoint->ifindex || !(endpoint->flags & BH_EP_OPEN))
 		return -ENOENT;
-	if (endpoint->subject[direction] == 0)
+	if (endpoint->number[direction] == 0)
 		return BH_ALLOW;
-	row = state_row(&tables->installed, endpoint->subject[direction],
-			state_class_of(&tables->installed, peer));
+	row = state_row(&tables->state, endpoint->number[direction],
+			state_class_of(&tables->state, &tables->compile.addrs, peer));
 	return row_action(&row, proto, port);
 }

@@ -10,12 +10,14 @@
  * never changes in place: a changed rule is a new subject, a changed label moves
  * an address to another class.
  *
- * Order of a plan (ARCHITECTURE "Order of updates"): first every row of every
- * class that is needed on the way, then addresses to classes that mean to the
- * subjects about to go what they meant before, then one write per endpoint; then,
- * behind a fence, what nobody uses goes. transition.h has the idea, planner.c the
- * steps. The kernel's programs read an endpoint's subject before they look up the
- * peer's class.
+ * The world is told change by change; an update looks only at what a change touched
+ * and gives a plan: first every row that is needed on the way, then addresses to their
+ * classes, then one write per endpoint, the commit (ARCHITECTURE "Order of updates";
+ * transition.h has the idea, planner.c the steps). The kernel's programs read an
+ * endpoint's subject before they look up the peer's class.
+ *
+ * What a plan leaves behind, a packet may still hold: it is erased behind a fence. The
+ * fence is the caller's, who need not wait for it: updates go on meanwhile.
  *
  * The verdict of a pod towards itself (R17) and towards its own node (R16) is not
  * in the tables; the programs decide it by BH_EP_TO_NODE and by address.
@@ -46,7 +48,7 @@ struct plan {
 };
 void plan_done(struct plan *plan);
 
-/* How full the tables would be; checked against the BH_*_MAX before a plan. */
+/* How full the tables are, with what waits to be erased. */
 struct tables_usage {
 	size_t subjects, classes, peers, prefixes, verdicts, ports;
 };
@@ -55,25 +57,49 @@ struct tables;
 struct tables *tables_new(void); /* null: out of memory */
 struct tables *tables_free(struct tables *tables);
 
-/* What the kernel's tables held before this process started, so that a restart
- * changes no verdict: old classes and subjects stay valid until every endpoint
- * has been rewritten. Call before the first tables_update, and again whenever a
- * plan was applied in part: what the tables believed is forgotten. Copies. After
- * an error only tables_free() may follow. */
+/* Forgets everything, the world too, and believes the kernel: what it held before this
+ * process started, or after a plan that was applied in part. Its classes and subjects
+ * stay valid until every endpoint has been rewritten, so a restart changes no verdict.
+ * Then tell the world anew. Copies. After an error only tables_free() may follow. */
 int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, struct err *err);
 
-/* Compiles the world for these endpoints and appends to `ret_plan` the writes
- * that lead there from the installed state, ending with the fence and the
- * erasures. An endpoint whose pod is not in the world is left closed.
- * Returns 1 when nothing needs to change (an empty plan; nothing to commit), 0 with
- * a plan, or -EINVAL (a slot out of range or given twice), -ENOSPC when the result does not fit a table (err
- * names it; the installed state stays; endpoints without policy stay closed), -ENOMEM. The new state counts
- * as installed once tables_commit() is called. tables_abort() is for a plan of which nothing was applied; if
- * some of it was, tables_adopt(). */
-int tables_update(struct tables *tables, const struct world *world, const struct endpoint *endpoints,
-		  size_t n_endpoints, struct plan *ret_plan, struct err *err);
-void tables_commit(struct tables *tables);
-void tables_abort(struct tables *tables);
+/* Changes of the world; old or new may be null. They are kept by pointer: an object
+ * must stay as it is until its change to another, or to nothing, has been told. What a
+ * change means is only worked out at the next update, where all errors are told.
+ * The posture must be told before the first update unless it is standard. */
+void tables_posture(struct tables *tables, const struct posture_config *posture);
+void tables_pod(struct tables *tables, const struct pod *old, const struct pod *now);
+void tables_namespace(struct tables *tables, const struct namespace *old, const struct namespace *now);
+void tables_netpol(struct tables *tables, const struct netpol *old, const struct netpol *now);
+/* An endpoint is new or says something else, or its pod does; `pod` null: not known, it
+ * is closed. Copies the endpoint. -EINVAL: the slot is out of range. */
+int tables_endpoint(struct tables *tables, const struct endpoint *endpoint, const struct pod *pod,
+		    struct err *err);
+void tables_endpoint_gone(struct tables *tables, uint32_t slot);
+
+/* Appends to `ret_plan` the writes that lead from the installed state to the wanted one.
+ * They count as applied: apply them all, or tables_adopt().
+ * An endpoint whose policies do not fit (a row or a table is full) is closed, and said
+ * by tables_refused(); the others go on (C13).
+ * Returns 1 when nothing needs to be written, 0 with a plan, or, with no plan and the
+ * installed state as it was: -EAGAIN when it does not fit before what waits for a fence
+ * is erased, -ENOSPC when it does not fit at all (err names the table), -ENOMEM (both:
+ * what was told stays told, try again), -ESTALE when memory was short as a change was
+ * told: tables_adopt() and begin again. */
+int tables_update(struct tables *tables, struct plan *ret_plan, struct err *err);
+
+/* How many endpoints are closed because their policies do not fit; why, of one. */
+size_t tables_refused(const struct tables *tables, struct err *ret_why);
+
+/* Does something wait for a fence? Then begin one (no program that started before may
+ * still run when it ends), and say so with its number. */
+bool tables_need_fence(const struct tables *tables);
+uint64_t tables_fence(struct tables *tables);
+void tables_fenced(struct tables *tables, uint64_t fence);
+/* Appends up to about `most` erasures of what is behind a fence that is over; they count
+ * as applied. 1: that was all, 0: there is more, -ENOMEM: try again; apply the plan in
+ * any case. After it, tables_update() may have something to do. */
+int tables_sweep(struct tables *tables, size_t most, struct plan *ret_plan);
 
 void tables_usage_get(const struct tables *tables, struct tables_usage *ret_usage);
 

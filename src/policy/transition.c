@@ -2,7 +2,6 @@
 #include "policy/transition.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,280 +9,293 @@
 
 void transition_done(struct transition *t)
 {
-	for (size_t i = 0; i < t->n_groups; i++)
-		free(t->groups[i].rows.rows);
+	struct signatures *signatures = &t->compile->signatures;
+
+	for (size_t i = 0; i < t->n_groups; i++) {
+		if (t->groups[i].is_new)
+			class_free(t->groups[i].class, signatures, &t->compile->lists);
+		signature_drop(signatures, t->groups[i].signature);
+	}
+	regions_done(&t->united, signatures);
 	free(t->groups);
 	free(t->region_moves);
 	free(t->addrs);
 	free(t->retiring);
-	free(t->wanted);
-	free(t->class_past);
-	regions_done(&t->regions);
+	free(t->fresh);
+	free(t->adds);
 	pool_done(&t->pasts);
 	pool_done(&t->group_keys);
 }
 
-char *endpoint_who(const struct endpoint *endpoint)
-{
-	char *who;
-	int n = asprintf(&who, "%s/%s/%s", endpoint->namespace ? endpoint->namespace : "",
-			 endpoint->pod ? endpoint->pod : "", endpoint->uid ? endpoint->uid : "");
-
-	return n < 0 ? NULL : who;
-}
+/* --- endpoints and subjects */
 
 /* Does *text begin with `part` and then `end`? Goes past them. */
 static bool who_part(const char **text, const char *part, char end)
 {
-	size_t n = part ? strlen(part) : 0;
+	size_t n = strlen(part);
 
-	if (n && strncmp(*text, part, n) != 0)
+	if (strncmp(*text, part, n) != 0)
 		return false;
 	*text += n;
 	return *(*text)++ == end;
 }
 
-/* Compares without allocating, so that it cannot fail. */
 static bool who_is(const char *who, const struct endpoint *endpoint)
 {
 	return !who || (who_part(&who, endpoint->namespace, '/') && who_part(&who, endpoint->pod, '/') &&
 			who_part(&who, endpoint->uid, '\0'));
 }
 
-const struct endpoint_state *transition_endpoint(const struct state *old,
-						 const struct wanted_endpoint *wanted)
+const struct endpoint_state *endpoint_before(const struct state *state, const struct local *local)
 {
-	const struct endpoint_state *endpoint = state_endpoint(old, wanted->slot);
+	const struct endpoint_state *before = &state->endpoints[local->endpoint.slot];
 
-	if (!endpoint || endpoint->ifindex != wanted->ifindex || !who_is(endpoint->who, wanted->source))
+	if (before->ifindex != local->endpoint.ifindex || !who_is(before->who, &local->endpoint))
 		return NULL;
-	return endpoint;
+	return before;
 }
 
-static int subject_order(const void *a, const void *b)
+/* The live subject by whose number an endpoint goes on, or null. */
+static struct subject *subject_before(const struct endpoint_state *before, int direction)
 {
-	uint32_t x = (*(struct subject *const *)a)->entry.id, y = (*(struct subject *const *)b)->entry.id;
+	struct subject *subject = before->subject[direction];
 
-	return (x > y) - (x < y);
+	return subject && subject->live && subject->wanted && subject->number == before->number[direction]
+		       ? subject
+		       : NULL;
 }
 
-static int wanted_collect(struct transition *t)
-{
-	const struct compiled *compiled = t->compiled;
-	size_t n = 0;
-
-	t->wanted = calloc(2 * compiled->n_endpoints + 1, sizeof(struct subject *));
-	if (!t->wanted)
-		return -ENOMEM;
-	for (size_t i = 0; i < compiled->n_endpoints; i++) {
-		for (int direction = 0; direction < 2; direction++) {
-			if (compiled->endpoints[i].subject[direction])
-				t->wanted[t->n_wanted++] = compiled->endpoints[i].subject[direction];
-		}
-	}
-	if (t->n_wanted == 0)
-		return 0;
-	qsort(t->wanted, t->n_wanted, sizeof(struct subject *), subject_order);
-	for (size_t i = 0; i < t->n_wanted; i++) {
-		t->wanted[i]->changed = t->wanted[i]->given_up = false;
-		if (i == 0 || t->wanted[i] != t->wanted[n - 1])
-			t->wanted[n++] = t->wanted[i];
-	}
-	t->n_wanted = n;
-	return 0;
-}
-
-struct subject *transition_wanted(const struct transition *t, uint32_t id)
-{
-	size_t low = 0, high = t->n_wanted;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (t->wanted[middle]->entry.id == id)
-			return t->wanted[middle];
-		if (t->wanted[middle]->entry.id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-static int number_order(const void *a, const void *b)
+static int number_compare(const void *a, const void *b)
 {
 	const uint32_t *x = a, *y = b;
 
 	return (*x > *y) - (*x < *y);
 }
 
-/* An endpoint that is gone from the list holds no subject: its row is cleared, or
- * meets nothing but (subject, ANY), which is never wider than any other row. */
+/* What one endpoint leaves: a number that retires, or a subject that others keep. An
+ * endpoint that is gone holds no subject: its row is cleared, or meets nothing but
+ * (subject, ANY), which is never wider than any other row. */
+static void local_leaves(struct transition *t, const struct local *local)
+{
+	const struct endpoint_state *before = endpoint_before(t->state, local);
+
+	if (!before || !(before->flags & BH_EP_OPEN))
+		return;
+	for (int direction = 0; direction < 2; direction++) {
+		struct subject *subject = subject_before(before, direction);
+
+		if (before->number[direction] && !subject)
+			t->retiring[t->n_retiring++] = before->number[direction];
+		else if (subject && subject != local->subject[direction])
+			subject->given_up = true;
+	}
+}
+
 static int retiring_collect(struct transition *t)
 {
-	const struct compiled *compiled = t->compiled;
+	const struct state *state = t->state;
+	bool all = t->compile->locals_changed;
 
-	t->retiring = calloc(2 * compiled->n_endpoints + 1, sizeof(*t->retiring));
+	t->retiring = calloc(state->n_retired + (all ? 2 * BH_ENDPOINTS_MAX : 0) + 1, sizeof(*t->retiring));
 	if (!t->retiring)
 		return -ENOMEM;
-	for (size_t i = 0; i < compiled->n_endpoints; i++) {
-		const struct endpoint_state *endpoint = transition_endpoint(t->old, &compiled->endpoints[i]);
-
-		if (!endpoint || !(endpoint->flags & BH_EP_OPEN))
-			continue;
-		for (int direction = 0; direction < 2; direction++) {
-			if (endpoint->subject[direction] &&
-			    !transition_wanted(t, endpoint->subject[direction]))
-				t->retiring[t->n_retiring++] = endpoint->subject[direction];
-		}
+	for (size_t i = 0; i < state->n_retired; i++)
+		if (state->retired[i].left_at > state->fenced)
+			t->retiring[t->n_retiring++] = state->retired[i].number;
+	for (size_t i = 0; i < state->n_live; i++) {
+		state->live[i]->changed = false;
+		state->live[i]->given_up = state->live[i]->left_at > state->fenced;
 	}
+	for (size_t i = 0; all && i < BH_ENDPOINTS_MAX; i++)
+		if (t->compile->locals[i])
+			local_leaves(t, t->compile->locals[i]);
 	if (t->n_retiring)
-		qsort(t->retiring, t->n_retiring, sizeof(*t->retiring), number_order);
+		qsort(t->retiring, t->n_retiring, sizeof(*t->retiring), number_compare);
 	return 0;
 }
 
-bool transition_retires(const struct transition *t, uint32_t subject)
+bool number_retires(const struct transition *t, uint32_t number)
 {
 	return t->n_retiring &&
-	       bsearch(&subject, t->retiring, t->n_retiring, sizeof(*t->retiring), number_order);
+	       bsearch(&number, t->retiring, t->n_retiring, sizeof(*t->retiring), number_compare);
 }
 
-/* Marks the subjects that an endpoint gives up. */
-static void givers_mark(const struct transition *t)
+/* In the order of their endpoints, so that numbers follow it. */
+static int fresh_collect(struct transition *t)
 {
-	const struct compiled *compiled = t->compiled;
+	struct compile *c = t->compile;
 
-	for (size_t i = 0; i < compiled->n_endpoints; i++) {
-		const struct wanted_endpoint *wanted = &compiled->endpoints[i];
-		const struct endpoint_state *endpoint = transition_endpoint(t->old, wanted);
+	if (!c->locals_changed)
+		return 0;
+	t->fresh = calloc(2 * BH_ENDPOINTS_MAX, sizeof(struct subject *));
+	if (!t->fresh)
+		return -ENOMEM;
+	for (size_t i = 0; i < 2 * BH_ENDPOINTS_MAX; i++) {
+		struct subject *subject = c->locals[i / 2] ? c->locals[i / 2]->subject[i % 2] : NULL;
 
-		for (int direction = 0; endpoint && direction < 2; direction++) {
-			struct subject *subject = transition_wanted(t, endpoint->subject[direction]);
-
-			if (subject && subject != wanted->subject[direction])
-				subject->given_up = true;
-		}
+		if (!subject || subject->live || subject->plan == t->plan)
+			continue;
+		subject->plan = t->plan;
+		subject->number = ++c->subjects.last_number;
+		t->fresh[t->n_fresh++] = subject;
 	}
+	return 0;
 }
 
-bool subjects_renumber(const struct transition *t, struct pool *subjects)
+bool subjects_renumber(const struct transition *t)
 {
 	bool any = false;
 
-	givers_mark(t);
-	for (size_t i = 0; i < t->n_wanted; i++) {
-		struct subject *subject = t->wanted[i];
+	for (size_t i = t->state->n_live; i-- > 0;) {
+		struct subject *subject = t->state->live[i];
 
-		if (!subject->given_up || !subject->changed)
+		if (!subject->given_up || !subject->changed || !subject->wanted)
 			continue;
-		subject->entry.id = ++subjects->last_id;
-		subject->installed = false;
-		any = true;
+		state_unlive(t->state, subject);
+		t->compile->locals_changed = any = true;
 	}
 	return any;
 }
 
-/* Old and wanted bounds together, so that each region has one class now and one
- * signature afterwards. */
-static int regions_unite(struct transition *t, const struct compile_pools *pools)
+/* --- regions */
+
+static int regions_unite(struct transition *t)
 {
-	const struct regions *old = &t->old->regions;
+	const struct regions *old = &t->state->regions;
+	struct compile *c = t->compile;
 
 	for (size_t i = 1; i < old->n; i++) {
+		struct region *region;
+
 		if (!old->v[i].has_row)
 			continue;
-		if (regions_add(&t->regions, &old->v[i].key) < 0)
+		if (regions_add(&t->united, &old->v[i].key) < 0)
 			return -ENOMEM;
-		t->regions.v[t->regions.n - 1].class = old->v[i].class;
-		t->regions.v[t->regions.n - 1].has_row = true;
+		region = &t->united.v[t->united.n - 1];
+		region->class = old->v[i].class;
+		region->has_row = true;
+		region->before = old->v[i].signature;
 	}
-	if (regions_add_blocks(&t->regions, pools->matchers, pools->update) < 0 ||
-	    regions_close(&t->regions) < 0)
+	if (regions_add_blocks(&t->united, &c->matchers) < 0 ||
+	    regions_close(&t->united, &t->state->any, c->signatures.empty) < 0)
 		return -ENOMEM;
-	return regions_sign(&t->regions, pools->matchers, pools->update, &t->compiled->signatures);
+	return regions_sign(&t->united, &c->matchers, &c->signatures);
+}
+
+static void mark_dirty(struct address *address, void *data)
+{
+	address_dirty(data, address);
+}
+
+static void stretch_dirty(const struct bh_addr *first, const struct bh_addr *last, void *data)
+{
+	addrset_each(data, first, last, mark_dirty, data);
+}
+
+/* Where a region answers otherwise than before, its addresses may too. */
+static void regions_dirty(struct transition *t)
+{
+	for (uint32_t i = 0; i < t->united.n; i++)
+		if (t->united.v[i].signature != t->united.v[i].before)
+			regions_each_own(&t->united, i, stretch_dirty, &t->compile->addrs);
 }
 
 static int regions_move(struct transition *t)
 {
-	t->region_moves = calloc(t->regions.n, sizeof(*t->region_moves));
+	t->region_moves = calloc(t->united.n, sizeof(*t->region_moves));
 	if (!t->region_moves)
 		return -ENOMEM;
-	for (size_t i = 0; i < t->regions.n; i++) {
-		const struct region *region = &t->regions.v[i];
+	for (size_t i = 0; i < t->united.n; i++) {
+		const struct region *region = &t->united.v[i];
 
 		t->region_moves[i].from = region->class;
-		if (group_of(t, region->class, region->signature, &t->region_moves[i].group) < 0)
+		if (group_of(t, region->class, signature_use(region->signature), &t->region_moves[i].group) <
+		    0)
 			return -ENOMEM;
+		if (region->has_row)
+			class_scratch(t, region->class)->leaving++;
 	}
 	return 0;
 }
 
-/* One address: `peer` is its row now, `claim` what live pods make of it; either
- * may be null. Without a row it follows its region, and needs one only if its
- * signature is not the region's. */
-static int addr_move(struct transition *t, const struct bh_addr *addr, const struct peer_class *peer,
-		     const struct claim *claim)
+/* --- addresses */
+
+static int moving_compare(const void *a, const void *b)
 {
-	uint32_t region = regions_find(&t->regions, addr);
+	return addr_compare(&((const struct moving_addr *)a)->address->addr,
+			    &((const struct moving_addr *)b)->address->addr);
+}
+
+/* Without a row it follows its region, and needs one only if it answers more. */
+static int addr_move(struct transition *t, struct address *address)
+{
+	struct signatures *signatures = &t->compile->signatures;
+	uint32_t region = regions_find(t->regions, &address->addr);
+	struct signature *around = t->regions->v[region].signature, *answers, *signature;
 	struct moving_addr moving = {
-		.addr = *addr,
+		.address = address,
 		.region = region,
-		.has_row = peer,
-		.signature = t->regions.v[region].signature,
-		.move.from = peer ? peer->class : t->regions.v[region].class,
+		.move.from = address->row ? address->row : t->regions->v[region].class,
 	};
 
-	if (claim && claim->signature != SIGNATURE_EMPTY) {
-		moving.signature =
-			signature_join(&t->compiled->signatures, moving.signature, claim->signature);
-		if (!moving.signature)
-			return -ENOMEM;
-	}
-	if (!peer && moving.signature == t->regions.v[region].signature)
-		return 0;
-	if (group_of(t, moving.move.from, moving.signature, &moving.move.group) < 0)
+	answers = address_answers(address, signatures);
+	if (!answers)
 		return -ENOMEM;
+	signature = signature_join(signatures, around, answers);
+	signature_drop(signatures, answers);
+	if (!signature)
+		return -ENOMEM;
+	if (!address->row && signature == around) {
+		signature_drop(signatures, signature);
+		return 0;
+	}
+	if (group_of(t, moving.move.from, signature, &moving.move.group) < 0)
+		return -ENOMEM;
+	if (address->row)
+		class_scratch(t, address->row)->leaving++;
 	t->addrs[t->n_addrs++] = moving;
 	return 0;
 }
 
 static int addrs_move(struct transition *t)
 {
-	const struct state *old = t->old;
-	const struct compiled *compiled = t->compiled;
-	size_t p = 0, c = 0;
+	const struct addrset *addrs = &t->compile->addrs;
+	size_t n = 0;
 
-	t->addrs = calloc(old->n_peers + compiled->n_claims + 1, sizeof(*t->addrs));
+	t->addrs = calloc(addrs->n_dirty + 1, sizeof(*t->addrs));
 	if (!t->addrs)
 		return -ENOMEM;
-	while (p < old->n_peers || c < compiled->n_claims) {
-		const struct peer_class *peer = p < old->n_peers ? &old->peers[p] : NULL;
-		const struct claim *claim = c < compiled->n_claims ? &compiled->claims[c] : NULL;
-		int order = !peer ? 1 : !claim ? -1 : addr_compare(&peer->addr, &claim->addr);
-
-		if (addr_move(t, order <= 0 ? &peer->addr : &claim->addr, order <= 0 ? peer : NULL,
-			      order >= 0 ? claim : NULL) < 0)
+	for (struct address *address = addrs->dirty; address; address = address->next_dirty)
+		t->addrs[n++].address = address;
+	if (n)
+		qsort(t->addrs, n, sizeof(*t->addrs), moving_compare);
+	for (size_t i = 0; i < n; i++)
+		if (addr_move(t, t->addrs[i].address) < 0)
 			return -ENOMEM;
-		p += order <= 0;
-		c += order >= 0;
-	}
 	return 0;
 }
 
-int transition_init(struct transition *t, const struct compile_pools *pools, const struct state *old,
-		    struct compiled *compiled, uint32_t *last_class, struct err *err)
+int transition_init(struct transition *t, struct state *state, struct compile *compile, struct err *err)
 {
 	int r;
 
-	*t = (struct transition){ .old = old, .compiled = compiled };
+	*t = (struct transition){ .state = state, .compile = compile, .plan = ++state->plan };
+	t->regions_move = compile->blocks_changed;
+	t->regions = t->regions_move ? &t->united : &state->regions;
 	pool_init(&t->pasts, sizeof(struct pool_entry), NULL);
 	pool_init(&t->group_keys, sizeof(struct pool_entry), NULL);
-	r = wanted_collect(t) < 0 || retiring_collect(t) < 0 || groups_init(t) < 0 ? -ENOMEM
-										   : regions_unite(t, pools);
+	r = retiring_collect(t) < 0 || fresh_collect(t) < 0 || groups_init(t) < 0 ? -ENOMEM : 0;
+	if (r == 0 && t->regions_move) {
+		r = regions_unite(t);
+		if (r == 0)
+			r = regions_move(t);
+		if (r == 0)
+			regions_dirty(t);
+	}
 	if (r == -ENOSPC)
 		return err_set(err, ENOSPC, "%s: ipBlocks overlap too often (over %zu memberships)",
 			       BH_MAP_PREFIXES, REGION_ANSWERS_MAX);
-	if (r < 0 || regions_move(t) < 0 || addrs_move(t) < 0 || groups_number(t, last_class) < 0)
+	if (r < 0 || addrs_move(t) < 0 || groups_number(t) < 0)
 		return err_set(err, ENOMEM, "comparing the tables' old and new state");
-	return groups_fill(t, pools->lists, err);
+	return groups_fill(t, err);
 }

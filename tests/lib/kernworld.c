@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/fence.h"
+
 static void on_event(const struct bh_event *event, void *data)
 {
 	struct kernworld *kw = data;
@@ -58,17 +60,36 @@ static void endpoint_add(struct kernworld *kw, const struct pod *pod, struct ker
 	}
 }
 
+/* As the daemon does it, but at once. */
+static void leftovers_erase(struct kernworld *kw)
+{
+	struct err err = { 0 };
+
+	while (tables_need_fence(kw->tables)) {
+		struct plan plan = { 0 };
+		uint64_t number = tables_fence(kw->tables);
+
+		must(fence(), &err, "fence");
+		tables_fenced(kw->tables, number);
+		must(tables_sweep(kw->tables, SIZE_MAX / 2, &plan), &err, "sweep");
+		must(tables_update(kw->tables, &plan, &err), &err, "settle");
+		must(maps_apply(kw->kern->maps, plan.v, plan.n, &err), &err, "apply");
+		plan_done(&plan);
+	}
+}
+
 size_t kernworld_update(struct kernworld *kw, const struct world *world)
 {
 	struct plan plan = { 0 };
 	struct err err = { 0 };
 	size_t n;
 
-	must(tables_update(kw->tables, world, kw->endpoints, kw->n_endpoints, &plan, &err), &err, "compile");
+	feeder_tell(&kw->feeder, kw->tables, world, kw->endpoints, kw->n_endpoints);
+	must(tables_update(kw->tables, &plan, &err), &err, "compile");
 	must(maps_apply(kw->kern->maps, plan.v, plan.n, &err), &err, "apply");
-	tables_commit(kw->tables);
 	n = plan.n;
 	plan_done(&plan);
+	leftovers_erase(kw);
 	return n;
 }
 
@@ -101,6 +122,7 @@ void kernworld_stop(struct kernworld *kw, const struct world *world)
 		kern_run("ip link del %s", kw->pods[i].name);
 	}
 	kw->tables = tables_free(kw->tables);
+	feeder_done(&kw->feeder);
 	memset(kw->pods, 0, sizeof(kw->pods));
 	kw->n_endpoints = 0;
 }

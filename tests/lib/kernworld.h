@@ -7,6 +7,7 @@
 #ifndef LIB_KERNWORLD_H
 #define LIB_KERNWORLD_H
 
+#include "lib/feeder.h"
 #include "lib/kern.h"
 #include "policy/explain.h"
 #include "policy/tables.h"
@@ -17,6 +18,7 @@ struct kernworld {
 	struct kern *kern;
 	struct ring *ring;
 	struct tables *tables;
+	struct feeder feeder;
 	struct kern_pod pods[KERNWORLD_PODS_MAX]; /* as world.pods; ifindex 0: not an endpoint */
 	struct endpoint endpoints[KERNWORLD_PODS_MAX];
 	size_t n_endpoints;

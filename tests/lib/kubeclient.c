@@ -76,6 +76,25 @@ void kubeclient_free(struct kubeclient *client)
 	free(client);
 }
 
+/* What was told adds up to what there is. */
+static void objects_check(const struct kubeclient *client)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < CLUSTER_KINDS && cluster_synced(client->cluster); i++) {
+		struct cluster_kind_status status = cluster_status(client->cluster, i);
+
+		n += status.objects - status.unreadable;
+	}
+	if (n != client->mirror.n)
+		abort();
+}
+
+const struct world *kubeclient_world(const struct kubeclient *client)
+{
+	return &client->mirror.world;
+}
+
 void kubeclient_turn(struct kubeclient *client)
 {
 	struct pollfd poll_fd = { .fd = cluster_fd(client->cluster), .events = POLLIN };
@@ -94,7 +113,7 @@ void kubeclient_turn(struct kubeclient *client)
 	changes = cluster_changes(client->cluster, &n);
 	if (r > 0)
 		mirror_apply(&client->mirror, changes, n);
-	mirror_check(&client->mirror, cluster_world(client->cluster));
+	objects_check(client);
 }
 
 bool kubeclient_said(const struct kubeclient *client, const char *words)

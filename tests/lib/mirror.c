@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policy/pool.h"
 
@@ -23,6 +24,38 @@ static size_t place_of(const struct mirror *mirror, const void *body)
 	return i;
 }
 
+static void list_change(void *list, size_t *n, const struct change *change)
+{
+	const void **v;
+	size_t at = 0;
+
+	memcpy(&v, list, sizeof(v));
+	while (change->old && v[at] != change->old)
+		at++;
+	if (change->old)
+		v[at] = v[--*n];
+	if (change->now) {
+		v = reallocarray(v, *n + 1, sizeof(*v));
+		CHECK(v);
+		v[(*n)++] = change->now;
+	}
+	memcpy(list, &v, sizeof(v));
+}
+
+static void world_change(struct world *world, const struct change *change)
+{
+	if (change->kind == CHANGE_POD)
+		list_change(&world->pods, &world->n_pods, change);
+	else if (change->kind == CHANGE_NAMESPACE)
+		list_change(&world->namespaces, &world->n_namespaces, change);
+	else if (change->kind == CHANGE_NETPOL)
+		list_change(&world->netpols, &world->n_netpols, change);
+	else if (change->kind == CHANGE_SERVICE)
+		list_change(&world->services, &world->n_services, change);
+	else if (change->kind == CHANGE_NODE)
+		list_change(&world->nodes, &world->n_nodes, change);
+}
+
 void mirror_apply(struct mirror *mirror, const struct change *changes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -36,6 +69,7 @@ void mirror_apply(struct mirror *mirror, const struct change *changes, size_t n)
 		CHECK(array_reserve(&mirror->v, &mirror->cap, mirror->n, sizeof(*mirror->v)));
 		if (changes[i].now)
 			mirror->v[mirror->n++] = changes[i].now;
+		world_change(&mirror->world, &changes[i]);
 	}
 	mirror->n_told += n;
 }
@@ -60,7 +94,19 @@ void mirror_check(const struct mirror *mirror, const struct world *world)
 	CHECK(n == mirror->n);
 }
 
+void mirror_forget(struct mirror *mirror)
+{
+	mirror->n = 0;
+	mirror->world.n_pods = mirror->world.n_namespaces = mirror->world.n_netpols = 0;
+	mirror->world.n_services = mirror->world.n_nodes = 0;
+}
+
 void mirror_done(struct mirror *mirror)
 {
 	free(mirror->v);
+	free(mirror->world.pods);
+	free(mirror->world.namespaces);
+	free(mirror->world.netpols);
+	free(mirror->world.services);
+	free(mirror->world.nodes);
 }

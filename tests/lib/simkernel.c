@@ -152,8 +152,6 @@ void simkernel_apply(struct simkernel *kernel, const struct bh_write *write)
 		row_erase(kernel->verdicts, &kernel->n_verdicts, sizeof(*kernel->verdicts),
 			  &write->verdict.key, sizeof(write->verdict.key));
 		break;
-	case BH_FENCE:
-		break;
 	default:
 		CHECK(!"a known kind of write");
 	}

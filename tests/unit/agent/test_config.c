@@ -73,7 +73,8 @@ static void every_key_is_read(void **state)
 		"allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
 		"timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
 		"tunnelPort: 8472\noldFlowGrace: 0\n"
-		"network: vxlan\ntunnelVNI: 77\nmasquerade: false\nnonMasqueradeCIDRs: [10.0.0.0/8, 'fd00::/8']\n"
+		"network: vxlan\ntunnelVNI: 77\nmasquerade: false\nnonMasqueradeCIDRs: [10.0.0.0/8, "
+		"'fd00::/8']\n"
 		"cni: {confDir: /etc/cni/net.d, chain: auto, podCIDRs: [10.1.0.0/24, 'fd00::/64'], mtu: "
 		"1400}\n",
 		&err);

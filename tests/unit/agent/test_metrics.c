@@ -117,6 +117,16 @@ static void histogram_buckets_are_cumulative(void **state)
 	assert_non_null(strstr(text, "bulkhead_policy_update_seconds_count 4\n"));
 	assert_non_null(strstr(text, "bulkhead_policy_update_seconds_sum 9.0209\n"));
 	free(text);
+	metrics_event_took(*state, CHANGE_POD, 80);
+	metrics_event_took(*state, CHANGE_POD, 800);
+	text = print(*state);
+	assert_non_null(
+		strstr(text, "bulkhead_event_to_kernel_seconds_bucket{kind=\"pod\",le=\"0.0001\"} 1\n"));
+	assert_non_null(
+		strstr(text, "bulkhead_event_to_kernel_seconds_bucket{kind=\"pod\",le=\"0.001\"} 2\n"));
+	assert_non_null(strstr(text, "bulkhead_event_to_kernel_seconds_count{kind=\"pod\"} 2\n"));
+	assert_non_null(strstr(text, "bulkhead_event_to_kernel_seconds_count{kind=\"namespace\"} 0\n"));
+	free(text);
 }
 
 static void drops_keep_the_last_ones_in_order(void **state)
@@ -151,20 +161,42 @@ static void a_policy_keeps_its_revision_until_it_reads_differently(void **state)
 	struct netpol netpol = { .namespace = (char *)"shop",
 				 .name = (char *)"web",
 				 .pods = { .has = true } };
-	struct netpol *list[] = { &netpol };
-	struct world world = { .netpols = list, .n_netpols = 1 };
-	struct revisions revisions = { 0 };
+	const struct netpol *policy = &netpol;
+	const struct change is_new = { CHANGE_NETPOL, NULL, policy, 1 },
+			    edited = { CHANGE_NETPOL, policy, policy, 1 },
+			    gone = { CHANGE_NETPOL, policy, NULL, 1 };
+	const struct revision *revision;
+	struct revisions revisions;
 
 	(void)state;
-	assert_int_equal(revisions_update(&revisions, &world, 5, 100), 0);
-	assert_int_equal(revisions_update(&revisions, &world, 6, 200), 0);
-	assert_int_equal(revisions_find(&revisions, "shop", "web")->revision, 5);
-	assert_int_equal(revisions_find(&revisions, "shop", "web")->since, 100);
+	revisions_init(&revisions);
+	revisions_tell(&revisions, &is_new, 100);
+	revision = revisions_find(&revisions, "shop", "web");
+	assert_int_equal(revision->revision, 0);
+	assert_int_equal(revision->wanted, 1);
+	assert_int_equal(revisions_commit(&revisions, 5), 0);
+	revisions_tell(&revisions, &edited, 200);
+	assert_int_equal(revisions_commit(&revisions, 6), 0);
+	assert_int_equal(revision->revision, 5);
+	assert_int_equal(revision->since, 100);
 	netpol.isolates[BH_INGRESS] = true;
-	assert_int_equal(revisions_update(&revisions, &world, 7, 300), 0);
+	revisions_tell(&revisions, &edited, 300);
+	assert_int_equal(revision->revision, 5);
+	assert_int_equal(revision->wanted, 7);
+	assert_int_equal(revision->since, 300);
+	assert_int_equal(revisions_commit(&revisions, 7), 0);
+	assert_int_equal(revision->revision, 7);
+	/* told anew: what is told again stays as it was, what is not is gone */
+	revisions_tell(&revisions, NULL, 400);
+	revisions_tell(&revisions, &is_new, 400);
+	assert_int_equal(revisions_commit(&revisions, 8), 0);
 	assert_int_equal(revisions_find(&revisions, "shop", "web")->revision, 7);
-	world.n_netpols = 0;
-	assert_int_equal(revisions_update(&revisions, &world, 8, 400), 0);
+	revisions_tell(&revisions, NULL, 500);
+	assert_int_equal(revisions_commit(&revisions, 8), 0);
+	assert_null(revisions_find(&revisions, "shop", "web"));
+	revisions_tell(&revisions, &is_new, 600);
+	revisions_tell(&revisions, &gone, 600); /* while it waits */
+	assert_int_equal(revisions_commit(&revisions, 9), 0);
 	assert_null(revisions_find(&revisions, "shop", "web"));
 	revisions_done(&revisions);
 }

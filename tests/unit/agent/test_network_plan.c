@@ -255,7 +255,8 @@ static void the_order_of_objects_changes_nothing(void **state)
 	for (int i = 0; i < 2; i++) {
 		plan_is_made(scene);
 		assert_string_equal(why(scene, "n3"), "range 10.244.2.0/24 overlaps that of node n2");
-		assert_true(addr_equal(&scene->plan.ranges[1].range.node, &scene->plan.peers[1].node->addrs[0]));
+		assert_true(
+			addr_equal(&scene->plan.ranges[1].range.node, &scene->plan.peers[1].node->addrs[0]));
 		swap = scene->nodes[1];
 		scene->nodes[1] = scene->nodes[2];
 		scene->nodes[2] = swap;

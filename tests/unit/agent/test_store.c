@@ -11,12 +11,14 @@
 #include "agent/revisions.h"
 #include "agent/store.h"
 #include "base/cleanup.h"
+#include "lib/mirror.h"
+#include "lib/randworld.h"
 
 struct scene {
 	struct world world; /* the source's */
 	struct attachments attachments;
-	struct posture_config posture;
 	struct store store;
+	struct mirror mirror; /* knows only what the store tells */
 };
 
 static struct pod *add_pod(struct scene *scene, const char *name, const char *uid, const char *workload)
@@ -78,11 +80,52 @@ static const struct pod *pod_for(const void *data, const char *namespace, const 
 	return NULL;
 }
 
+static void each_in(enum change_kind kind, void *const *list, size_t n,
+		    void (*each)(const struct change *change, void *data), void *data)
+{
+	for (size_t i = 0; i < n; i++)
+		each(&(struct change){ kind, NULL, list[i], 0 }, data);
+}
+
+static void whole(const void *data, void (*each)(const struct change *change, void *each_data),
+		  void *each_data)
+{
+	const struct world *world = data;
+
+	each_in(CHANGE_POD, (void **)world->pods, world->n_pods, each, each_data);
+	each_in(CHANGE_NAMESPACE, (void **)world->namespaces, world->n_namespaces, each, each_data);
+	each_in(CHANGE_NETPOL, (void **)world->netpols, world->n_netpols, each, each_data);
+}
+
+static void on_tell(const struct change *change, void *data)
+{
+	struct scene *scene = data;
+
+	if (change)
+		mirror_apply(&scene->mirror, change, 1);
+	else
+		mirror_forget(&scene->mirror);
+}
+
+static void read_changes(struct scene *scene, const struct change *changes, size_t n)
+{
+	struct source source = { changes, n, whole, pod_for, &scene->world };
+
+	assert_int_equal(store_read(&scene->store, &source, &scene->attachments, NULL), 0);
+	mirror_check(&scene->mirror, &scene->store.world);
+	store_bury(&scene->store);
+}
+
+/* All of it anew: objects of these tests are changed in place. */
 static void build(struct scene *scene)
 {
-	struct source source = { &scene->world, pod_for, &scene->world };
+	scene->store.is_lost = true;
+	read_changes(scene, NULL, 0);
+}
 
-	assert_int_equal(store_build(&scene->store, &source, &scene->attachments, &scene->posture, NULL), 0);
+static void told(struct scene *scene, enum change_kind kind, const void *old, const void *now)
+{
+	read_changes(scene, &(struct change){ kind, old, now, 1 }, 1);
 }
 
 static bool has_addr(const struct pod *pod, const char *text)
@@ -98,8 +141,13 @@ static bool has_addr(const struct pod *pod, const char *text)
 
 static int setup(void **state)
 {
-	*state = calloc(1, sizeof(struct scene));
-	return *state ? 0 : -1;
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	*state = scene;
+	if (!scene)
+		return -1;
+	store_init(&scene->store, on_tell, scene);
+	return 0;
 }
 
 static int teardown(void **state)
@@ -107,6 +155,7 @@ static int teardown(void **state)
 	struct scene *scene = *state;
 
 	store_done(&scene->store);
+	mirror_done(&scene->mirror);
 	attachments_done(&scene->attachments);
 	world_done(&scene->world);
 	free(scene);
@@ -237,6 +286,156 @@ static void building_again_forgets_what_left(void **state)
 	assert_ptr_equal(scene->store.world.pods[0], scene->world.pods[0]);
 }
 
+static bool pod_is_in(const struct pod *pod, const struct world *world)
+{
+	for (size_t i = 0; i < world->n_pods; i++) {
+		const struct pod *other = world->pods[i];
+		bool same = strcmp(pod->name, other->name) == 0 && strcmp(pod->uid, other->uid) == 0 &&
+			    pod->n_addrs == other->n_addrs && pod->host_network == other->host_network;
+
+		for (size_t k = 0; same && k < pod->n_addrs; k++) {
+			char text[ADDR_TEXT_MAX];
+
+			addr_format(&pod->addrs[k], text);
+			same = has_addr(other, text);
+		}
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+static void fresh_compare(const struct scene *scene)
+{
+	struct source source = { NULL, 0, whole, pod_for, &scene->world };
+	struct store fresh;
+
+	store_init(&fresh, NULL, NULL);
+	fresh.is_lost = true;
+	assert_int_equal(store_read(&fresh, &source, &scene->attachments, NULL), 0);
+	assert_int_equal(fresh.world.n_pods, scene->store.world.n_pods);
+	for (size_t i = 0; i < fresh.world.n_pods; i++)
+		assert_true(pod_is_in(fresh.world.pods[i], &scene->store.world));
+	store_done(&fresh);
+}
+
+/* --- change by change */
+
+static void an_event_touches_its_pod_alone(void **state)
+{
+	struct scene *scene = *state;
+	struct pod *web = add_pod(scene, "web", "", ""), *other = add_pod(scene, "other", "", ""), *again;
+	const struct pod *own;
+
+	add_addr(web, "10.0.0.1");
+	add_addr(other, "10.0.0.2");
+	attach(scene, "c1", "web", "u1", "10.0.0.1");
+	build(scene);
+	own = world_pod(&scene->store.world, "shop", "web");
+	again = add_pod(scene, "other", "", "");
+	scene->world.pods[1] = again;
+	scene->world.n_pods--;
+	add_addr(again, "10.0.0.1"); /* which is attached to web */
+	told(scene, CHANGE_POD, other, again);
+	pod_free(other);
+	assert_ptr_equal(world_pod(&scene->store.world, "shop", "web"), own);
+	assert_int_equal(world_pod(&scene->store.world, "shop", "other")->n_addrs, 0);
+	told(scene, CHANGE_POD, again, NULL);
+	assert_null(world_pod(&scene->store.world, "shop", "other"));
+	assert_int_equal(scene->store.world.n_pods, 1);
+}
+
+static void an_attached_pod_follows_its_object(void **state)
+{
+	struct scene *scene = *state;
+	const struct attachment *attachment = attach(scene, "c1", "web", "u1", "10.0.0.1");
+	uint64_t serial;
+	struct pod *web, *later;
+
+	build(scene);
+	assert_null(store_pod(&scene->store, &attachment->endpoint));
+	serial = scene->store.endpoints_serial;
+	web = add_pod(scene, "web", "u1", "");
+	told(scene, CHANGE_POD, NULL, web);
+	assert_non_null(store_pod(&scene->store, &attachment->endpoint));
+	assert_true(scene->store.endpoints_serial > serial);
+	serial = scene->store.endpoints_serial;
+	later = add_pod(scene, "web", "u1", "");
+	assert_int_equal(labels_set(&later->labels, "app", "changed"), 0);
+	scene->world.pods[0] = later;
+	scene->world.n_pods = 1;
+	told(scene, CHANGE_POD, web, later);
+	pod_free(web);
+	assert_true(scene->store.endpoints_serial > serial);
+	assert_string_equal(labels_get(&store_pod(&scene->store, &attachment->endpoint)->labels, "app"),
+			    "changed");
+	assert_true(has_addr(store_pod(&scene->store, &attachment->endpoint), "10.0.0.1"));
+	scene->world.n_pods = 0;
+	told(scene, CHANGE_POD, later, NULL);
+	pod_free(later);
+	assert_null(store_pod(&scene->store, &attachment->endpoint));
+	assert_int_equal(scene->store.world.n_pods, 0);
+}
+
+static void an_endpoint_that_comes_or_goes_is_joined_without_the_objects(void **state)
+{
+	struct scene *scene = *state;
+	struct pod *job = add_pod(scene, "job", "", "");
+
+	add_addr(job, "10.0.0.1");
+	add_pod(scene, "web", "", "");
+	build(scene);
+	attach(scene, "c1", "web", "", "10.0.0.1");
+	read_changes(scene, NULL, 0);
+	assert_true(has_addr(world_pod(&scene->store.world, "shop", "web"), "10.0.0.1"));
+	assert_int_equal(world_pod(&scene->store.world, "shop", "job")->n_addrs, 0);
+	attachment_free(attachments_take(&scene->attachments, "c1", "eth0"));
+	read_changes(scene, NULL, 0);
+	assert_ptr_equal(world_pod(&scene->store.world, "shop", "job"), job);
+	assert_int_equal(scene->store.n_own + scene->store.n_exceptions, 0);
+}
+
+/* Whatever comes in whatever order: what the store then has is what it has when it
+ * begins anew. */
+static void random_changes_end_where_a_fresh_start_ends(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d" }, *const uids[] = { "", "u1", "u2" },
+				 *const addrs[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1" };
+	struct scene *scene = *state;
+	struct rng rng = { rng_seed() };
+	char id[] = "c0";
+
+	for (int step = 0; step < 3000; step++) {
+		const char *name = names[rng_below(&rng, 4)];
+		const struct pod *there = world_pod(&scene->world, "shop", name);
+		struct pod *old = NULL, *now = NULL;
+
+		id[1] = (char)('0' + rng_below(&rng, 4));
+		switch (rng_below(&rng, 4)) {
+		case 0:
+			attachment_free(attachments_take(&scene->attachments, id, "eth0"));
+			break;
+		case 1:
+			attach(scene, id, name, uids[rng_below(&rng, 3)], addrs[rng_below(&rng, 4)]);
+			break;
+		default:
+			for (size_t i = 0; there && i < scene->world.n_pods; i++)
+				if (scene->world.pods[i] == there) {
+					old = scene->world.pods[i];
+					scene->world.pods[i] = scene->world.pods[--scene->world.n_pods];
+				}
+			if (!old || rng_below(&rng, 3)) {
+				now = add_pod(scene, name, uids[rng_below(&rng, 3)], "");
+				add_addr(now, addrs[rng_below(&rng, 4)]);
+				now->host_network = rng_below(&rng, 8) == 0;
+			}
+		}
+		read_changes(scene, &(struct change){ CHANGE_POD, old, now, 1 }, old || now);
+		pod_free(old);
+		fresh_compare(scene);
+	}
+}
+
 static struct netpol *add_policy(struct scene *scene, const char *namespace, const char *name)
 {
 	struct netpol *netpol = calloc(1, sizeof(*netpol));
@@ -361,6 +560,10 @@ int main(void)
 		TEST(an_attached_address_belongs_to_that_pod_alone),
 		TEST(two_interfaces_of_a_pod_make_one_pod),
 		TEST(a_host_network_pod_gets_no_address),
+		TEST(an_event_touches_its_pod_alone),
+		TEST(an_attached_pod_follows_its_object),
+		TEST(an_endpoint_that_comes_or_goes_is_joined_without_the_objects),
+		TEST(random_changes_end_where_a_fresh_start_ends),
 		TEST(a_terminating_namespace_keeps_its_policies),
 		TEST(a_policy_deleted_from_a_living_namespace_is_gone),
 		TEST(a_copy_reads_like_its_policy),

@@ -54,7 +54,7 @@ static void the_world_is_what_the_server_has(void **state)
 	const struct world *world;
 
 	start_synced(client);
-	world = cluster_world(client->cluster);
+	world = kubeclient_world(client);
 	assert_int_equal(world->n_pods, 1);
 	assert_int_equal(world->n_namespaces, 1);
 	assert_int_equal(world->n_netpols, 1);
@@ -83,12 +83,12 @@ static void changes_arrive_as_they_happen(void **state)
 		      POD_WITH_IP("10.0.0.1"));
 	UNTIL(client, strcmp(labels_get(&pod(client, "web")->labels, "app"), "job") == 0);
 	apiserver_delete(client->server, "networkpolicies", "shop", "deny");
-	UNTIL(client, cluster_world(client->cluster)->n_netpols == 0);
+	UNTIL(client, kubeclient_world(client)->n_netpols == 0);
 	apiserver_delete(client->server, "pods", "shop", "web");
 	UNTIL(client, !pod(client, "web"));
 	apiserver_put(client->server, "namespaces", "", "shop", "n-1", NULL,
 		      "\"status\":{\"phase\":\"Terminating\"}");
-	UNTIL(client, cluster_world(client->cluster)->namespaces[0]->terminating);
+	UNTIL(client, kubeclient_world(client)->namespaces[0]->terminating);
 	assert_int_equal(kubeclient_status(client, "pods").counts.lists, 2);
 }
 
@@ -113,11 +113,9 @@ static void last_change_is(const struct kubeclient *client, enum change_kind kin
 static void readers_are_told_what_was_and_what_is(void **state)
 {
 	struct kubeclient *client = *state;
-	size_t n;
 
 	start_synced(client);
-	cluster_changes(client->cluster, &n);
-	assert_int_equal(n, 4); /* everything, as new */
+	assert_int_equal(client->mirror.n_told, 4); /* everything, as new */
 	apiserver_put(client->server, "pods", "shop", "db", "p-2", NULL, POD_WITH_IP("10.0.0.2"));
 	UNTIL(client, client->mirror.n_told == 5);
 	last_change_is(client, CHANGE_POD, NULL, "p-2");
@@ -143,7 +141,7 @@ static void nodes_arrive_as_they_change(void **state)
 	const struct world *world;
 
 	start_synced(client);
-	world = cluster_world(client->cluster);
+	world = kubeclient_world(client);
 	client->changes = 0;
 	for (int i = 0; i < 20; i++)
 		apiserver_put(client->server, "nodes", "", "n1", "m-1", NULL,
@@ -174,7 +172,7 @@ static void nothing_is_served_before_every_kind_is_known(void **state)
 	TURN_FOR(client, 60);
 	assert_false(cluster_synced(client->cluster));
 	assert_int_equal(client->changes, 0);
-	assert_int_equal(cluster_world(client->cluster)->n_pods, 0);
+	assert_int_equal(kubeclient_world(client)->n_pods, 0);
 	assert_null(pod(client, "web"));
 	assert_true(kubeclient_status(client, "networkpolicies").degraded);
 	assert_true(kubeclient_status(client, "networkpolicies").degraded_since > 0);
@@ -187,7 +185,7 @@ static void the_world_stays_as_it_is_until_it_is_read_again(void **state)
 	const struct pod *before;
 
 	start_synced(client);
-	before = cluster_world(client->cluster)->pods[0];
+	before = kubeclient_world(client)->pods[0];
 	client->hold = true;
 	client->changes = 0;
 	apiserver_put(client->server, "pods", "shop", "web", "p-1", "\"app\":\"job\"",
@@ -196,10 +194,11 @@ static void the_world_stays_as_it_is_until_it_is_read_again(void **state)
 	apiserver_delete(client->server, "pods", "shop", "web");
 	UNTIL(client, !pod(client, "web"));
 	assert_string_equal(labels_get(&before->labels, "app"), "web");
-	assert_int_equal(cluster_world(client->cluster)->n_pods, 1);
+	assert_int_equal(kubeclient_world(client)->n_pods, 1);
 	assert_int_equal(client->changes, 1); /* told once until it reads */
-	assert_int_equal(cluster_read(client->cluster, NULL), 1);
-	assert_int_equal(cluster_world(client->cluster)->n_pods, 0);
+	client->hold = false;
+	UNTIL(client, kubeclient_world(client)->n_pods == 0);
+	assert_int_equal(client->mirror.n_told, 6);
 	assert_int_equal(cluster_read(client->cluster, NULL), 0);
 }
 
@@ -249,13 +248,13 @@ static void many_objects_come_and_go(void **state)
 		apiserver_put(client->server, "pods", "shop", name, uid, NULL, POD_WITH_IP("10.0.0.9"));
 	}
 	start_synced(client);
-	assert_int_equal(cluster_world(client->cluster)->n_pods, 3001);
+	assert_int_equal(kubeclient_world(client)->n_pods, 3001);
 	assert_int_equal(apiserver_count(client->server, "/pods?limit=500"), 7);
 	for (int i = 0; i < 3000; i += 2) {
 		snprintf(name, sizeof(name), "pod-%d", i);
 		apiserver_delete(client->server, "pods", "shop", name);
 	}
-	UNTIL(client, cluster_world(client->cluster)->n_pods == 1501);
+	UNTIL(client, kubeclient_world(client)->n_pods == 1501);
 	for (int i = 0; i < 3000; i++) {
 		snprintf(name, sizeof(name), "pod-%d", i);
 		assert_int_equal(pod(client, name) != NULL, i % 2);

@@ -143,7 +143,7 @@ static void repeated_events_change_nothing(void **state)
 		apiserver_repeat(client->server, "pods", 0);
 	sync_pods(client, "after");
 	assert_string_equal(labels_get(&pod(client, "web")->labels, "app"), "new");
-	assert_int_equal(cluster_world(client->cluster)->n_pods, 2);
+	assert_int_equal(kubeclient_world(client)->n_pods, 2);
 	assert_int_equal(client->errors, 0);
 }
 
@@ -561,7 +561,7 @@ static void the_store_outlives_the_server(void **state)
 			      kubeclient_status(client, "networkpolicies").degraded);
 	TURN_FOR(client, 150);
 	assert_non_null(pod(client, "web"));
-	assert_int_equal(cluster_world(client->cluster)->n_netpols, 1);
+	assert_int_equal(kubeclient_world(client)->n_netpols, 1);
 	assert_true(cluster_synced(client->cluster));
 	assert_int_equal(client->changes, 0);
 	apiserver_lose(client->server, true);

@@ -56,7 +56,7 @@ static void count_freed(struct pool_entry *entry)
 	n_freed++;
 }
 
-static void a_sweep_keeps_what_is_marked_and_reuses_no_number(void **state)
+static void a_removal_reuses_no_number(void **state)
 {
 	struct pool pool;
 	bool is_new;
@@ -67,14 +67,18 @@ static void a_sweep_keeps_what_is_marked_and_reuses_no_number(void **state)
 	id_of(&pool, "a", 1);
 	id_of(&pool, "b", 1);
 	id_of(&pool, "c", 1);
-	pool.v[1]->keep = true;
-	pool_sweep(&pool);
+	pool_remove(&pool, pool_find(&pool, "a", 1));
+	pool_remove(&pool, pool_find(&pool, "c", 1));
 	assert_int_equal(n_freed, 2);
 	assert_int_equal(pool.n, 1);
 	assert_int_equal(id_of(&pool, "b", 1), 2);
+	assert_null(pool_find(&pool, "a", 1));
 	assert_int_equal(pool_get(&pool, "a", 1, &is_new)->id, 4);
 	assert_true(is_new);
-	pool_sweep(&pool); /* marks do not last */
+	for (size_t i = 0; i < pool.n; i++)
+		assert_int_equal(pool.v[i]->at, i);
+	pool_remove(&pool, pool_find(&pool, "b", 1));
+	pool_remove(&pool, pool_find(&pool, "a", 1));
 	assert_int_equal(pool.n, 0);
 	assert_int_equal(n_freed, 4);
 	pool_done(&pool);
@@ -85,7 +89,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_bytes_give_the_same_entry),
 		cmocka_unit_test(numbers_follow_first_use_and_survive_growth),
-		cmocka_unit_test(a_sweep_keeps_what_is_marked_and_reuses_no_number),
+		cmocka_unit_test(a_removal_reuses_no_number),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -141,10 +141,48 @@ static void a_full_table_and_a_long_list_are_refused_by_name(void **state)
 		assert_int_equal(many(i, BH_PORT_LIST_MAX, NULL), 0);
 	assert_int_equal(lists.n_used, BH_PORTS_MAX);
 	assert_int_equal(many(100, 1, &err), -ENOSPC);
-	lists.pool.v[3]->keep = true;
-	port_lists_sweep(&lists);
+	port_list_use((const struct port_list *)lists.pool.v[3]);
+	port_lists_drop_fresh(&lists);
 	assert_int_equal(lists.n_used, BH_PORT_LIST_MAX);
 	assert_int_equal(many(100, 1, NULL), 0);
+	stop(state);
+}
+
+/* A row that goes may still be in a packet's hands, and so may its ports. */
+static void a_place_is_free_behind_the_fence_after_its_last_use(void **state)
+{
+	struct ranges ranges = { 0 };
+	const struct port_list *list;
+
+	(void)state;
+	start(state);
+	lists.now = 1;
+	ranges_add(&ranges, IPPROTO_TCP, 80, 80);
+	list = list_of(&ranges);
+	port_list_use(list);
+	port_lists_mark_written(&lists);
+	port_list_drop(&lists, list);
+	assert_int_equal(lists.n_used, 1);
+	lists.now = 2; /* the first fence is out: who uses it again and leaves waits for the next */
+	port_list_use(list);
+	port_list_drop(&lists, list);
+	port_lists_fenced(&lists, 1);
+	assert_int_equal(lists.n_used, 1);
+	lists.now = 3;
+	port_list_use(list);
+	port_lists_fenced(&lists, 2);
+	assert_int_equal(lists.n_used, 1); /* somebody has it */
+	port_list_drop(&lists, list);
+	port_lists_fenced(&lists, 3);
+	assert_int_equal(lists.n_used, 0);
+	assert_null(lists.unused);
+	/* one that no row had after all goes like one that had some */
+	ranges_add(&ranges, IPPROTO_TCP, 81, 81);
+	list_of(&ranges);
+	port_lists_mark_written(&lists);
+	assert_int_equal(lists.n_used, 1);
+	port_lists_fenced(&lists, 3);
+	assert_int_equal(lists.n_used, 0);
 	stop(state);
 }
 
@@ -164,7 +202,7 @@ static void adopted_places_stay_taken_even_when_their_content_is_known(void **st
 	assert_int_equal(port_lists_get(&lists, &port, 1, &other, NULL), 0);
 	assert_int_equal(other->first, 6);
 	port_lists_unreserve(&lists);
-	port_lists_sweep(&lists);
+	port_lists_drop_fresh(&lists);
 	lists.cursor = 5;
 	assert_int_equal(port_lists_get(&lists, &port, 1, &other, NULL), 0);
 	assert_int_equal(other->first, 5);
@@ -179,6 +217,7 @@ int main(void)
 		cmocka_unit_test(equal_ranges_share_one_place),
 		cmocka_unit_test(no_ranges_need_no_list),
 		cmocka_unit_test(a_full_table_and_a_long_list_are_refused_by_name),
+		cmocka_unit_test(a_place_is_free_behind_the_fence_after_its_last_use),
 		cmocka_unit_test(adopted_places_stay_taken_even_when_their_content_is_known),
 	};
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/feeder.h"
 #include "lib/oracle.h"
 #include "lib/randworld.h"
 #include "lib/simkernel.h"
@@ -117,10 +118,11 @@ static void endpoints_attach(const struct randworld *rw, struct simkernel *kerne
 	}
 }
 
-static void plan_make(struct tables *tables, const struct randworld *rw, struct plan *plan)
+static void plan_make(struct tables *tables, struct feeder *feeder, const struct randworld *rw,
+		      struct plan *plan)
 {
 	struct err err = { 0 };
-	int r = tables_update(tables, &rw->world, rw->endpoints, rw->n_endpoints, plan, &err);
+	int r = feeder_update(feeder, tables, &rw->world, rw->endpoints, rw->n_endpoints, plan, &err);
 
 	if (r < 0)
 		fail_msg("seed %llu: tables_update: %s", (unsigned long long)seed, err.msg);
@@ -128,20 +130,22 @@ static void plan_make(struct tables *tables, const struct randworld *rw, struct 
 }
 
 /* The same world compiled into an empty kernel: what an update must end at. */
-static void scratch_matrix(const struct randworld *rw, struct matrix *ret)
+static void scratch_matrix(const struct randworld *rw, struct matrix *ret, struct tables_usage *ret_usage)
 {
 	struct tables *tables = tables_new();
 	struct simkernel *kernel = simkernel_new();
+	struct feeder feeder = { 0 };
 	struct plan plan = { 0 };
 
 	assert_non_null(tables);
 	endpoints_attach(rw, kernel);
-	plan_make(tables, rw, &plan);
+	plan_make(tables, &feeder, rw, &plan);
 	for (size_t i = 0; i < plan.n; i++)
 		simkernel_apply(kernel, &plan.v[i]);
-	tables_commit(tables);
 	kernel_matrix(kernel, ret);
+	tables_usage_get(tables, ret_usage);
 	plan_done(&plan);
+	feeder_done(&feeder);
 	tables_free(tables);
 	simkernel_free(kernel);
 }
@@ -226,17 +230,18 @@ static void every_evaluator_agrees_on_random_worlds(void **state)
 	for (unsigned int i = 0; i < rounds(300); i++) {
 		struct tables *tables = tables_new();
 		struct simkernel *kernel = simkernel_new();
+		struct feeder feeder = { 0 };
 		struct plan plan = { 0 };
 		struct randworld rw;
 
 		randworld_init(&rw, seed + i * 7919u);
 		endpoints_attach(&rw, kernel);
-		plan_make(tables, &rw, &plan);
+		plan_make(tables, &feeder, &rw, &plan);
 		for (size_t k = 0; k < plan.n; k++)
 			simkernel_apply(kernel, &plan.v[k]);
-		tables_commit(tables);
 		world_check(&rw, tables, kernel);
 		plan_done(&plan);
+		feeder_done(&feeder);
 		tables_free(tables);
 		simkernel_free(kernel);
 		randworld_done(&rw);
@@ -248,18 +253,21 @@ static void any_order_of_the_input_gives_the_same_plan(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < rounds(200); i++) {
 		struct tables *one = tables_new(), *two = tables_new();
+		struct feeder feeders[2] = { 0 };
 		struct plan first = { 0 }, second = { 0 };
 		struct randworld rw;
 
 		randworld_init(&rw, seed + i * 104729u);
-		plan_make(one, &rw, &first);
+		plan_make(one, &feeders[0], &rw, &first);
 		randworld_shuffle(&rw);
-		plan_make(two, &rw, &second);
+		plan_make(two, &feeders[1], &rw, &second);
 		assert_int_equal(first.n, second.n);
 		if (first.n)
 			assert_memory_equal(first.v, second.v, first.n * sizeof(*first.v));
 		plan_done(&first);
 		plan_done(&second);
+		feeder_done(&feeders[0]);
+		feeder_done(&feeders[1]);
 		tables_free(one);
 		tables_free(two);
 		randworld_done(&rw);
@@ -271,6 +279,7 @@ static void any_order_of_the_input_gives_the_same_plan(void **state)
  * finish. */
 struct in_flight {
 	unsigned int stage; /* 0: none, 1: has subjects, 2: and classes, 3: and rows */
+	bool is_old;	    /* began before the fence that is out */
 	uint32_t subject[SLOTS][2];
 	bool open[SLOTS];
 	uint32_t ifindex[SLOTS];
@@ -282,6 +291,7 @@ struct in_flight {
 static void in_flight_begin(struct in_flight *f, const struct simkernel *kernel, const struct matrix *allowed)
 {
 	f->stage = 1;
+	f->is_old = false;
 	f->allowed = *allowed;
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		const struct bh_endpoint *endpoint = &kernel->endpoints[slot];
@@ -342,8 +352,10 @@ struct story {
 	struct randworld rw;
 	struct simkernel *kernel;
 	struct tables *tables;
+	struct feeder feeder;
 	struct matrix now;
 	struct in_flight flight;
+	uint64_t fence; /* that is out; 0: none */
 	unsigned int step;
 	const char *event;
 };
@@ -357,7 +369,9 @@ static void story_adopt(struct story *s)
 		s->tables = tables_new();
 	}
 	assert_int_equal(tables_adopt(s->tables, &snapshot, NULL), 0);
+	feeder_forget(&s->feeder);
 	s->flight.stage = 0;
+	s->fence = 0;
 }
 
 static void write_apply(struct story *s, const struct bh_write *write, const struct matrix *allowed)
@@ -366,8 +380,6 @@ static void write_apply(struct story *s, const struct bh_write *write, const str
 	struct matrix got;
 
 	simkernel_apply(s->kernel, write);
-	if (write->kind == BH_FENCE)
-		s->flight.stage = 0;
 	in_flight_check(&s->flight, s->kernel);
 	if (s->flight.stage == 0 && rng_below(rng, 4) == 0)
 		in_flight_begin(&s->flight, s->kernel, allowed);
@@ -389,20 +401,81 @@ static void plan_apply(struct story *s, const struct matrix *wanted)
 	matrix_unite(&allowed, wanted);
 	if (s->flight.stage)
 		matrix_unite(&s->flight.allowed, wanted);
-	plan_make(s->tables, &s->rw, &plan);
+	plan_make(s->tables, &s->feeder, &s->rw, &plan);
 	crash = plan.n && rng_below(&s->rw.rng, 8) == 0;
 	n = crash ? rng_below(&s->rw.rng, (uint32_t)plan.n) : plan.n;
 	for (size_t i = 0; i < n; i++)
 		write_apply(s, &plan.v[i], &allowed);
 	plan_done(&plan);
-	if (!crash) {
-		tables_commit(s->tables);
+	if (!crash)
 		return;
-	}
 	kernel_matrix(s->kernel, &s->now);
 	story_adopt(s);
 	s->event = "and again after a crash";
 	plan_apply(s, wanted);
+}
+
+/* What a fence lets go changes no verdict, and neither does what settles behind it. */
+static void leftovers_apply(struct story *s, size_t most)
+{
+	struct plan plan = { 0 };
+	struct matrix now;
+
+	kernel_matrix(s->kernel, &now);
+	assert_true(tables_sweep(s->tables, most, &plan) >= 0);
+	assert_true(tables_update(s->tables, &plan, NULL) >= 0);
+	for (size_t i = 0; i < plan.n; i++)
+		write_apply(s, &plan.v[i], &now);
+	plan_done(&plan);
+}
+
+static void fence_begin(struct story *s)
+{
+	s->fence = tables_fence(s->tables);
+	s->flight.is_old = true;
+}
+
+static void fence_end(struct story *s)
+{
+	if (s->flight.is_old)
+		s->flight.stage = 0;
+	tables_fenced(s->tables, s->fence);
+	s->fence = 0;
+}
+
+/* Fences take their time: updates go on between the two ends of one. */
+static void fences_move(struct story *s)
+{
+	if (s->fence && rng_below(&s->rw.rng, 2)) {
+		fence_end(s);
+		leftovers_apply(s, rng_below(&s->rw.rng, 20));
+	}
+	if (!s->fence && tables_need_fence(s->tables) && rng_below(&s->rw.rng, 2))
+		fence_begin(s);
+}
+
+/* When nothing waits any more the tables are no larger than those of a fresh start. */
+static void story_quiet(struct story *s, const struct tables_usage *fresh)
+{
+	struct tables_usage usage;
+
+	for (int i = 0; i < 20 && (s->fence || tables_need_fence(s->tables)); i++) {
+		if (!s->fence)
+			fence_begin(s);
+		fence_end(s);
+		leftovers_apply(s, 1000000);
+	}
+	assert_false(tables_need_fence(s->tables));
+	tables_usage_get(s->tables, &usage);
+	if (memcmp(&usage, fresh, sizeof(usage)) == 0 && usage.peers == s->kernel->n_peers &&
+	    usage.prefixes == s->kernel->n_prefixes && usage.verdicts == s->kernel->n_verdicts)
+		return;
+	fail_msg("seed %llu, step %u, %s: subjects %zu/%zu classes %zu/%zu peers %zu/%zu prefixes %zu/%zu "
+		 "verdicts %zu/%zu ports %zu/%zu (has/needs), kernel has %zu peers %zu prefixes %zu verdicts",
+		 (unsigned long long)seed, s->step, s->event, usage.subjects, fresh->subjects, usage.classes,
+		 fresh->classes, usage.peers, fresh->peers, usage.prefixes, fresh->prefixes, usage.verdicts,
+		 fresh->verdicts, usage.ports, fresh->ports, s->kernel->n_peers, s->kernel->n_prefixes,
+		 s->kernel->n_verdicts);
 }
 
 /* R19: live flows are judged again wherever a verdict changed, and only the
@@ -446,6 +519,7 @@ static void story_step(struct story *s)
 {
 	uint32_t revisions[SLOTS];
 	struct matrix wanted, got, before;
+	struct tables_usage fresh;
 
 	s->event = randworld_step(&s->rw);
 	s->step++;
@@ -456,7 +530,7 @@ static void story_step(struct story *s)
 	before = s->now;
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
 		revisions[slot] = s->kernel->endpoints[slot].revision;
-	scratch_matrix(&s->rw, &wanted);
+	scratch_matrix(&s->rw, &wanted, &fresh);
 	plan_apply(s, &wanted);
 	kernel_matrix(s->kernel, &got);
 	revisions_check(s, &before, &got, revisions);
@@ -464,25 +538,28 @@ static void story_step(struct story *s)
 	if (!matrix_within("the update did not arrive", &wanted, &got))
 		fail_msg("step %u, %s", s->step, s->event);
 	world_check(&s->rw, s->tables, s->kernel);
+	fences_move(s);
+	if (rng_below(&s->rw.rng, 8) == 0)
+		story_quiet(s, &fresh);
 }
 
 /* Nothing is left behind: an empty world's kernel is empty. */
 static void story_end(struct story *s)
 {
-	struct world nothing = { .posture.posture = POSTURE_STANDARD };
+	const struct world nothing = { .posture.posture = POSTURE_STANDARD };
+	const struct tables_usage empty = { .classes = 1 };
 	struct plan plan = { 0 };
-	struct tables_usage usage;
 
-	assert_true(tables_update(s->tables, &nothing, NULL, 0, &plan, NULL) >= 0);
+	s->event = "the end";
+	for (uint32_t slot = 0; slot < SLOTS; slot++)
+		simkernel_release(s->kernel, slot);
+	assert_true(feeder_update(&s->feeder, s->tables, &nothing, NULL, 0, &plan, NULL) >= 0);
 	for (size_t i = 0; i < plan.n; i++)
 		simkernel_apply(s->kernel, &plan.v[i]);
-	tables_commit(s->tables);
 	plan_done(&plan);
-	assert_int_equal(s->kernel->n_peers, 0);
-	assert_int_equal(s->kernel->n_prefixes, 0);
-	assert_int_equal(s->kernel->n_verdicts, 0);
-	tables_usage_get(s->tables, &usage);
-	assert_int_equal(usage.subjects + usage.peers + usage.prefixes + usage.verdicts + usage.ports, 0);
+	s->flight.stage = 0;
+	story_quiet(s, &empty);
+	feeder_done(&s->feeder);
 	tables_free(s->tables);
 	simkernel_free(s->kernel);
 	randworld_done(&s->rw);

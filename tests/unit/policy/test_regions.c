@@ -5,68 +5,62 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/build.h"
 #include "policy/regions.h"
 
-static struct pool matchers, signatures;
+static struct matchers matchers;
+static struct signatures signatures;
 static struct regions regions;
-static struct peer peers[8];
-static size_t n_peers;
 
 static int start(void **state)
 {
 	(void)state;
-	pool_init(&matchers, sizeof(struct matcher), NULL);
-	pool_init(&signatures, sizeof(struct pool_entry), NULL);
+	matchers_init(&matchers);
 	regions = (struct regions){ 0 };
-	n_peers = 0;
-	return 0;
+	return signatures_init(&signatures);
 }
 
 static int stop(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < n_peers; i++)
-		free(peers[i].excepts);
-	regions_done(&regions);
-	pool_done(&matchers);
-	pool_done(&signatures);
+	regions_done(&regions, &signatures);
+	matchers_done(&matchers);
+	assert_int_equal(signatures.pool.n, 1); /* every use was given back */
+	signatures_done(&signatures);
 	return 0;
 }
 
 static uint32_t block(const char *cidr, const char *except)
 {
-	struct peer *peer = &peers[n_peers++];
+	struct peer peer = { .has_block = true, .block = a_prefix(cidr) };
 	struct matcher *matcher;
 
-	*peer = (struct peer){ .has_block = true, .block = a_prefix(cidr) };
 	if (except)
-		peer_add_except(peer, except);
-	matcher = matcher_of_peer(&matchers, "ns", peer);
+		peer_add_except(&peer, except);
+	matcher = matcher_of_peer(&matchers, "ns", &peer);
+	peer_done(&peer);
 	assert_non_null(matcher);
-	matcher->asked = 1;
-	return matcher->entry.id;
+	matcher->active = true;
+	return matcher->id;
 }
 
 static void sign(void)
 {
-	assert_int_equal(regions_add_blocks(&regions, &matchers, 1), 0);
-	assert_int_equal(regions_close(&regions), 0);
-	assert_int_equal(regions_sign(&regions, &matchers, 1, &signatures), 0);
+	assert_int_equal(regions_add_blocks(&regions, &matchers), 0);
+	assert_int_equal(regions_close(&regions, NULL, signatures.empty), 0);
+	assert_int_equal(regions_sign(&regions, &matchers, &signatures), 0);
 }
 
 static bool has(const char *addr, uint32_t matcher)
 {
 	const struct bh_addr at = an_addr(addr);
-	const struct region *region = &regions.v[regions_find(&regions, &at)];
-	const struct pool_entry *signature = signatures.v[region->signature - 1];
-	const answer_t *answers = signature->key;
+	const struct signature *signature = regions.v[regions_find(&regions, &at)].signature;
 
-	for (size_t i = 0; i < signature->len / sizeof(*answers); i++) {
-		if (ANSWER_MATCHER(answers[i]) == matcher)
+	for (size_t i = 0; i < signature_n(signature); i++)
+		if (ANSWER_MATCHER(signature_answers(signature)[i]) == matcher)
 			return true;
-	}
 	return false;
 }
 
@@ -124,6 +118,34 @@ static void n_prefixes_make_at_most_n_and_two_regions(void **state)
 	stop(state);
 }
 
+static void count_own(const struct bh_addr *first, const struct bh_addr *last, void *data)
+{
+	char text[2][ADDR_TEXT_MAX];
+
+	addr_format(first, text[0]);
+	addr_format(last, text[1]);
+	strcat(strcat(strcat(strcat(data, text[0]), "-"), text[1]), " ");
+}
+
+/* What is asked for in address order must miss and repeat nothing. */
+static void a_region_owns_what_lies_between_its_inner_ones(void **state)
+{
+	const struct bh_addr at = an_addr("10.0.0.9"), other = an_addr("10.0.0.17");
+	char own[256] = "", inner[256] = "";
+
+	(void)state;
+	start(state);
+	block("10.0.0.0/24", "10.0.0.0/30");
+	block("10.0.0.16/28", "10.0.0.20/32");
+	block("10.0.0.255/32", NULL);
+	sign();
+	regions_each_own(&regions, regions_find(&regions, &at), count_own, own);
+	assert_string_equal(own, "10.0.0.4-10.0.0.15 10.0.0.32-10.0.0.254 ");
+	regions_each_own(&regions, regions_find(&regions, &other), count_own, inner);
+	assert_string_equal(inner, "10.0.0.16-10.0.0.19 10.0.0.21-10.0.0.31 ");
+	stop(state);
+}
+
 static void an_except_outside_its_block_cuts_out_nothing(void **state)
 {
 	uint32_t odd;
@@ -170,6 +192,7 @@ int main(void)
 		cmocka_unit_test(excepts_are_cut_out_and_inner_blocks_put_back),
 		cmocka_unit_test(families_never_hold_each_other),
 		cmocka_unit_test(n_prefixes_make_at_most_n_and_two_regions),
+		cmocka_unit_test(a_region_owns_what_lies_between_its_inner_ones),
 		cmocka_unit_test(an_except_outside_its_block_cuts_out_nothing),
 		cmocka_unit_test(equal_questions_are_one_matcher),
 	};
