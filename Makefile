@@ -117,7 +117,7 @@ $(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
 
 $(O)/tests/%.o: CPPFLAGS += -Itests
 
-$(O)/tests/unit/%.o $(O)/tests/lib/%.o $(O)/tests/bpf/%.o: | test-deps
+$(patsubst %.c,$(O)/%.o,$(wildcard tests/*/*.c tests/unit/*/*.c)): | $(O)/.test-deps
 
 units: $(UNITS)
 

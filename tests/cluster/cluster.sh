@@ -313,7 +313,19 @@ uninstall() {
 	check 'the node is not ready again' wait_for 30 node_is_not_ready
 }
 
-# The chained overlay, behind ptp.
+# An overlay of one's own, put together from two: chained, and the API server by its own
+# address where nobody serves the ClusterIP.
+own_overlay() {
+	local folder=$cluster/own name
+	mkdir -p "$folder"
+	printf 'bases:\n  - %s\npatchesStrategicMerge:\n' "$(realpath --relative-to="$folder" deploy/kustomize/base)" \
+		>"$folder/kustomization.yaml"
+	for name in chained api-server; do
+		cp deploy/kustomize/overlays/$name/settings.yaml "$folder/$name.yaml"
+		echo "  - $name.yaml" >>"$folder/kustomization.yaml"
+	done
+	k kustomize "$folder" 2>/dev/null | k apply -f - >/dev/null
+}
 chained() {
 	step 'behind another network: it was there first, and is there afterwards'
 	cp /usr/lib/cni/ptp /opt/cni/bin
@@ -324,8 +336,11 @@ chained() {
 		            "routes": [{ "dst": "0.0.0.0/0" }] } }] }
 	END
 	check 'the node is ready by the other network' wait_for 30 node_is_ready
-	k kustomize deploy/kustomize/overlays/chained 2>/dev/null | k apply -f - >/dev/null
-	check 'Bulkhead runs behind it' rolled_out bulkhead-system daemonset/bulkhead
+	background_stop kube-proxy
+	"$kube/kube-proxy" --cleanup >>"$cluster/kube-proxy.log" 2>&1
+	is 'the API server has no ClusterIP any more' "$(iptables-save -t nat | grep -c 10.96.0.1/32)" 0
+	check 'an overlay of two is taken' own_overlay
+	check 'Bulkhead runs behind that network' rolled_out bulkhead-system daemonset/bulkhead
 	is 'by a configuration that repeats it' "$(jq -c '[.name, (.plugins | map(.type))]' /etc/cni/net.d/05-bulkhead.conflist)" \
 		'["lan",["ptp","bulkhead"]]'
 	k create namespace lan >/dev/null
