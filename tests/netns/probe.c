@@ -3,7 +3,7 @@
  * The traffic of the end-to-end tests and of the demo: real sockets inside pods.
  *
  *   probe serve WHAT...        answers on tcp/80, udp/53, sctp/9 (IPv4 and IPv6) until killed
- *   probe try [-t MS] TARGET...  tries all targets at once; TARGET is ADDRESS,WHAT with
+ *   probe try [-t MS] [-s ADDRESS] TARGET...  tries all targets at once; TARGET is ADDRESS,WHAT with
  *                              WHAT tcp/80, udp/53, sctp/9 or icmp; one line each:
  *                              "TARGET yes" or "TARGET no"
  *   probe hold ADDRESS PORT    one TCP connection that asks and waits for the echo every
@@ -335,7 +335,7 @@ static void attempt_ask(struct attempt *attempt, uint16_t id)
 	}
 }
 
-static void attempt_start(struct attempt *attempt, uint16_t id)
+static void attempt_start(struct attempt *attempt, uint16_t id, const char *from)
 {
 	uint16_t port =
 		attempt->what.kind == KIND_TCP || attempt->what.kind == KIND_UDP ? attempt->what.port : 0;
@@ -348,6 +348,13 @@ static void attempt_start(struct attempt *attempt, uint16_t id)
 	attempt->fd = attempt_socket(attempt);
 	if (attempt->fd < 0)
 		die("socket");
+	if (from) {
+		struct sockaddr_storage source;
+		socklen_t len = address_parse(from, 0, &source);
+
+		if (bind(attempt->fd, (struct sockaddr *)&source, len) < 0)
+			die(from);
+	}
 	if (connect(attempt->fd, (struct sockaddr *)&attempt->addr, attempt->len) < 0 &&
 	    errno != EINPROGRESS) {
 		attempt->over = true;
@@ -408,15 +415,17 @@ struct trial {
 	struct attempt attempts[SOCKETS_MAX];
 	int n;
 	long timeout;
+	const char *from; /* address to ask from; null: as the routes say */
 };
 
 static void trial_parse(struct trial *trial, int argc, char **argv)
 {
 	trial->timeout = 400;
-	if (argc >= 2 && strcmp(argv[0], "-t") == 0) {
-		trial->timeout = strtol(argv[1], NULL, 10);
-		argc -= 2;
-		argv += 2;
+	for (; argc >= 2 && argv[0][0] == '-'; argc -= 2, argv += 2) {
+		if (strcmp(argv[0], "-t") == 0)
+			trial->timeout = strtol(argv[1], NULL, 10);
+		else
+			trial->from = argv[1];
 	}
 	trial->n = argc > SOCKETS_MAX ? SOCKETS_MAX : argc;
 	for (int i = 0; i < trial->n; i++) {
@@ -438,7 +447,7 @@ static void trial_run(struct trial *trial)
 	int argc = trial->n;
 
 	for (int i = 0; i < argc; i++)
-		attempt_start(&attempts[i], (uint16_t)i);
+		attempt_start(&attempts[i], (uint16_t)i, trial->from);
 	for (;;) {
 		struct pollfd polls[SOCKETS_MAX];
 		int waiting = 0;

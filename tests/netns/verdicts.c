@@ -3,6 +3,10 @@
  * What policies say of connections between addresses, by the slow oracle and by the
  * evaluator: manifests in a folder, on stdin a row "FROM TO WHAT" each (addresses;
  * tcp/N, udp/N or icmp), for each row a line "ORACLE EVALUATOR" of allow, deny, audit.
+ *
+ * verdicts --rows FILE says what a file of the case table needs in order to be measured:
+ * "posture WORD", "pod NAMESPACE NAME ADDRESS..." and "row FROM ADDRESS TO ADDRESS WHAT
+ * WANT", where an end is NAMESPACE/NAME of a pod that runs, "node", or "x" for the outside.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -67,6 +71,58 @@ static int query_read(const struct world *world, char *line, struct explain_quer
 	return 0;
 }
 
+/* --- the case table */
+
+static bool is_live(const struct pod *pod)
+{
+	return pod && !pod->host_network && !pod->finished;
+}
+
+static void end_print(const struct explain_end *end)
+{
+	char text[ADDR_TEXT_MAX];
+
+	addr_format(&end->addr, text);
+	if (is_live(end->pod))
+		printf(" %s/%s %s", end->pod->namespace, end->pod->name, text);
+	else
+		printf(" %s %s", end->is_own_node ? "node" : "x", text);
+}
+
+static int rows_print(const char *path)
+{
+	static const char *const postures[] = { "unset", "standard", "deny", "audit" };
+	struct case_file file;
+	struct err err = { 0 };
+	char text[ADDR_TEXT_MAX];
+
+	if (case_file_read(path, &file, &err) < 0) {
+		fprintf(stderr, "verdicts: %s\n", err.msg);
+		return 2;
+	}
+	printf("posture %s\n", postures[file.world.posture.posture]);
+	for (size_t i = 0; i < file.world.n_pods; i++) {
+		const struct pod *pod = file.world.pods[i];
+
+		if (!is_live(pod))
+			continue;
+		printf("pod %s %s", pod->namespace, pod->name);
+		for (size_t j = 0; j < pod->n_addrs; j++) {
+			addr_format(&pod->addrs[j], text);
+			printf(" %s", text);
+		}
+		printf("\n");
+	}
+	for (size_t i = 0; i < file.n_rows; i++) {
+		printf("row");
+		end_print(&file.rows[i].query.from);
+		end_print(&file.rows[i].query.to);
+		printf(" %s %s\n", file.rows[i].what, verdict_name(file.rows[i].want));
+	}
+	case_file_done(&file);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct manifests *manifests = NULL;
@@ -74,6 +130,8 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	char line[256];
 
+	if (argc == 3 && strcmp(argv[1], "--rows") == 0)
+		return rows_print(argv[2]);
 	if (argc != 2 || manifests_new(argv[1], "default", on_report, NULL, &manifests, &err) < 0 ||
 	    manifests_read(manifests, &err) < 0) {
 		fprintf(stderr, "verdicts: %s\n", argc == 2 ? err.msg : "usage: verdicts FOLDER");
