@@ -252,6 +252,7 @@ int conflist_put(const char *dir, const char *text, struct err *err)
 		return err_set(err, ENAMETOOLONG, "%s: path too long", dir);
 	if (file_read(path, CONFLIST_MAX, &old, NULL, NULL) == 0 && strcmp(old, text) == 0)
 		return 0;
+	file_sweep_temps(path);
 	r = file_write_atomic(path, text, strlen(text), 0644, err);
 	return r < 0 ? r : 1;
 }
@@ -261,6 +262,7 @@ int conflist_remove(const char *dir, struct err *err)
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, CONFLIST_NAME);
+	file_sweep_temps(path);
 	if (unlink(path) == 0)
 		return 1;
 	return errno == ENOENT ? 0 : err_set(err, errno, "remove %s: %s", path, strerror(errno));

@@ -50,6 +50,7 @@ static int plugin_install(const char *from, const char *to, const char *name, st
 	/* Theirs may be newer, or patched for their distribution. */
 	if (strcmp(name, PLUGIN_NAME) != 0 && access(target, F_OK) == 0)
 		return 0;
+	file_sweep_temps(target);
 	r = plugin_copy(source, target, err);
 	if (r == 1)
 		log_info("installed %s", target);

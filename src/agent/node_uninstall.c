@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/instance.h"
 #include "agent/node_install.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "dataplane/link.h"
 #include "dataplane/loader.h"
@@ -119,6 +120,7 @@ static void remove_plugin(struct uninstall *run)
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/bulkhead", run->plugins);
+	file_sweep_temps(path);
 	if (unlink(path) == 0)
 		log_info("removed %s", path);
 	else if (errno != ENOENT)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -112,6 +113,19 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	if (r < 0)
 		return err_set(err, -r, "sync the folder of %s: %s", path, strerror(-r));
 	return 0;
+}
+
+void file_sweep_temps(const char *path)
+{
+	char pattern[4096];
+	glob_t found = { 0 };
+
+	snprintf(pattern, sizeof(pattern),
+		 "%s.[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]", path);
+	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+	globfree(&found);
 }
 
 int dir_make(const char *path, mode_t mode, struct err *err)

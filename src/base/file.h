@@ -18,6 +18,10 @@ int file_read_fd(int fd, const char *name, size_t max, char **ret_data, size_t *
 /* Writes by temporary file, fsync and rename in the same directory. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 
+/* Removes temporary files beside `path` that a writer left who was killed. Only for
+ * whoever is its only writer. */
+void file_sweep_temps(const char *path);
+
 /* mkdir -p; an existing directory is success. */
 int dir_make(const char *path, mode_t mode, struct err *err);
 

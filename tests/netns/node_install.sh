@@ -5,6 +5,7 @@
 # everything removed again.
 . "$(dirname "$0")/lib.sh"
 
+mkdir -p "$scratch/net.d"
 bin=$scratch/opt/cni/bin conf=$scratch/net.d settings=$scratch/settings
 ours=$conf/05-bulkhead.conflist
 plugins=$scratch/image
@@ -45,6 +46,10 @@ cp "$(command -v sleep)" "$bin/bulkhead"
 keep sleeper $!
 check 'ours is replaced while it runs' daemon --install "$bin" --plugins "$plugins"
 kill "$(cat "$scratch/keep-sleeper")"
+# whoever was killed while writing left this
+touch "$bin/bulkhead.Ab12Cd" "$conf/05-bulkhead.conflist.xY34zW" "$bin/bulkhead.tar"
+daemon --install "$bin" --plugins "$plugins" 2>/dev/null
+check 'another file with our name in front is not ours' rm "$bin/bulkhead.tar"
 is 'no temporary file is left' "$(ls -A "$bin" | tr '\n' ' ')" 'bulkhead host-local portmap '
 check 'a missing source is an error' eval '! daemon --install "$bin" --plugins /nonexistent'
 

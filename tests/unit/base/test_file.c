@@ -126,6 +126,20 @@ static void a_failed_write_leaves_the_old_file_and_nothing_else(void **state)
 	assert_int_equal(access(in_folder("no"), F_OK), -1);
 }
 
+static void what_a_killed_writer_left_is_swept(void **state)
+{
+	static const char *const others[] = { "s", "s.aB3dE", "s.aB3dE67", "s.aB3-E6", "t.aB3dE6" };
+
+	(void)state;
+	assert_int_equal(file_write_atomic(in_folder("s.aB3dE6"), "x", 1, 0600, NULL), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(file_write_atomic(in_folder(others[i]), "x", 1, 0600, NULL), 0);
+	file_sweep_temps(in_folder("s"));
+	assert_int_equal(access(in_folder("s.aB3dE6"), F_OK), -1);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(access(in_folder(others[i]), F_OK), 0);
+}
+
 static void a_value_is_put_into_a_file_that_exists(void **state)
 {
 	const char *path = in_folder("sysctl");
@@ -149,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_pipe_is_read_to_its_end),
 		cmocka_unit_test(folders_are_made_with_their_parents),
 		cmocka_unit_test(a_failed_write_leaves_the_old_file_and_nothing_else),
+		cmocka_unit_test(what_a_killed_writer_left_is_swept),
 		cmocka_unit_test(a_value_is_put_into_a_file_that_exists),
 	};
 
