@@ -161,6 +161,9 @@ $(O)/kube_bench: $(patsubst %,$(O)/tests/bench/%.o,kube_bench decode_race spread
 		$(call libs,kube policy dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs openssl $(LIBS)) -pthread -lm
 
+$(O)/compile_bench: $(patsubst %,$(O)/tests/bench/%.o,compile_bench spread) $(O)/libtest.a $(call libs,policy base)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 # --- the commands
 CLUSTER_TESTS := tests/cluster/apiserver.sh tests/cluster/cluster.sh
 # A sanitized plugin cannot be linked statically.
@@ -203,7 +206,10 @@ shell: all $(TOOLS) | test-deps ## a shell on a private node with the demo's pod
 bench: all $(O)/packet_bench $(BASELINES) $(TOOLS) | test-deps ## what packets cost, alone and between pods (as root)
 	@$(O)/packet_bench $(O)/tests/bench
 	@BUILD=$(O) tests/bench/net.sh
-	@$(MAKE) --no-print-directory O=$(O) bench-kube
+	@$(MAKE) --no-print-directory O=$(O) bench-compile bench-kube
+
+bench-compile: $(O)/compile_bench ## what compiling policies costs, whole and change by change
+	@$(O)/compile_bench
 
 bench-kube: all $(O)/kube_bench $(TOOLS) | test-deps ## the daemon in a cluster of 100,000 pods (as root)
 	@BUILD=$(O) tests/bench/kube.sh
@@ -262,6 +268,6 @@ compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests next bench bench-kube deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests next bench bench-compile bench-kube deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

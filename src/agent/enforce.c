@@ -139,7 +139,7 @@ static int local_set(struct enforce *enforce, struct attachment *attachment, str
 	return 0;
 }
 
-/* Every endpoint is told before anything can fail: its pod may have been replaced. */
+/* Every endpoint is told before anything can fail. */
 static int endpoints_tell(struct enforce *enforce, const struct store *store,
 			  const struct attachments *attachments, struct err *err)
 {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <math.h>
+
 #include "base/cleanup.h"
 #include "cli/answer.h"
 
@@ -21,6 +23,36 @@ static void joined_add(struct table *table, const cJSON *names, size_t most, con
 	table_add(table, n ? STYLE_PLAIN : STYLE_DIM, n && text.data ? text.data : none);
 }
 
+/* The revision in the kernel, and the one that the policy waits for. */
+static void revision_add(struct table *table, const cJSON *policy)
+{
+	double revision = number_in(policy, "revision"), wanted = number_in(policy, "wantedRevision");
+
+	if (!json_get(policy, "revision"))
+		table_add(table, STYLE_DIM, "-");
+	else if (!json_get(policy, "wantedRevision") || wanted == revision)
+		table_addf(table, STYLE_PLAIN, "%.0f", revision);
+	else
+		table_addf(table, STYLE_WARN, "%.0f, wants %.0f", revision, wanted);
+}
+
+/* Since the policy reads as it does. */
+static void age_add(struct table *table, const cJSON *policy)
+{
+	double seconds = number_in(policy, "ageSeconds");
+
+	if (!json_get(policy, "ageSeconds"))
+		table_add(table, STYLE_DIM, "-");
+	else if (seconds < 120)
+		table_addf(table, STYLE_PLAIN, "%.0fs", seconds);
+	else if (seconds < 120 * 60)
+		table_addf(table, STYLE_PLAIN, "%.0fm", floor(seconds / 60));
+	else if (seconds < 48 * 3600)
+		table_addf(table, STYLE_PLAIN, "%.0fh", floor(seconds / 3600));
+	else
+		table_addf(table, STYLE_PLAIN, "%.0fd", floor(seconds / 86400));
+}
+
 static void policy_add(struct table *table, const cJSON *policy)
 {
 	size_t problems = (size_t)cJSON_GetArraySize(json_get(policy, "problems"));
@@ -28,10 +60,8 @@ static void policy_add(struct table *table, const cJSON *policy)
 	table_addf(table, STYLE_PLAIN, "%s/%s", text_in(policy, "namespace"), text_in(policy, "name"));
 	joined_add(table, json_get(policy, "isolates"), 2, "nothing");
 	joined_add(table, json_get(policy, "selects"), SELECTS_SHOWN, "no pod");
-	if (json_get(policy, "revision"))
-		table_addf(table, STYLE_PLAIN, "%.0f", number_in(policy, "revision"));
-	else
-		table_add(table, STYLE_DIM, "-");
+	revision_add(table, policy);
+	age_add(table, policy);
 	table_add(table, flag_in(policy, "audit") ? STYLE_WARN : STYLE_DIM,
 		  flag_in(policy, "audit") ? "audit" : "-");
 	table_addf(table, problems ? STYLE_BAD : STYLE_DIM, problems ? "%zu" : "-", problems);
@@ -50,9 +80,8 @@ static void problems_print(const struct screen *screen, const cJSON *policy)
 
 static int run(const struct cli_options *options, struct screen *screen)
 {
-	static const char *const head[] = {
-		"POLICY", "ISOLATES", "SELECTS", "REVISION", "AUDIT", "PROBLEMS"
-	};
+	static const char *const head[] = { "POLICY", "ISOLATES", "SELECTS", "REVISION",
+					    "AGE",    "AUDIT",	  "PROBLEMS" };
 	auto_table struct table table = { .columns = sizeof(head) / sizeof(*head) };
 	auto_json cJSON *answer = NULL;
 	const cJSON *policy;
@@ -79,7 +108,9 @@ const struct command cmd_policies = {
 	.options = OPT_EVERYWHERE,
 	.summary = "every policy, whom it selects, since which revision it is in force",
 	.help = "One line per NetworkPolicy: the directions it isolates, the pods it selects, the\n"
-		"revision that put it in force here, and its invalid parts by field.\n\n"
+		"revision that put it in force here (and the one that it waits for while the kernel\n"
+		"does not have it yet), how long it has read as it does, and its invalid parts by\n"
+		"field.\n\n"
 		"Example: bulkheadctl policies",
 	.run = run,
 };

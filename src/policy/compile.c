@@ -99,26 +99,6 @@ static bool pod_counts(const struct pod *pod)
 	return pod && pod_is_live(pod) && pod->n_addrs;
 }
 
-/* The new pod's hold comes first: a profile that both share stays. */
-void compile_pod(struct compile *c, const struct pod *old, const struct pod *now)
-{
-	struct profile *before = NULL, *after = NULL;
-
-	if (c->stale)
-		return;
-	if (pod_counts(now))
-		after = profile_hold(c, now, now->addrs, now->n_addrs);
-	if (pod_counts(old)) {
-		before = profile_of(&c->profiles, old);
-		if (!before)
-			return fail(c);
-		profile_release(c, before, old->addrs, old->n_addrs);
-	}
-	profile_settle(&c->profiles, before);
-	if (after != before)
-		profile_settle(&c->profiles, after);
-}
-
 /* --- namespaces and policies */
 
 static bool same_labels(const struct namespace *a, const struct namespace *b)
@@ -268,6 +248,7 @@ static void local_drop(struct compile *c, struct local *local)
  * knows them first. */
 static void local_join(struct compile *c, struct local *local, const struct pod *pod)
 {
+	local->told = pod;
 	local->pod = pod && pod_is_live(pod) ? pod : NULL;
 	local->scope = scope_get(&c->profiles, local->endpoint.namespace);
 	if (local->scope)
@@ -302,6 +283,35 @@ void compile_endpoint(struct compile *c, const struct endpoint *endpoint, const 
 	if (old)
 		local_drop(c, old);
 	c->locals_changed = true;
+}
+
+static void locals_follow(struct compile *c, const struct pod *old, const struct pod *now)
+{
+	for (size_t i = 0; i < BH_ENDPOINTS_MAX; i++)
+		if (c->locals[i] && c->locals[i]->told == old)
+			compile_endpoint(c, &c->locals[i]->endpoint, now);
+}
+
+/* The new pod's hold comes first: a profile that both share stays. */
+void compile_pod(struct compile *c, const struct pod *old, const struct pod *now)
+{
+	struct profile *before = NULL, *after = NULL;
+
+	if (c->stale)
+		return;
+	if (old)
+		locals_follow(c, old, now);
+	if (pod_counts(now))
+		after = profile_hold(c, now, now->addrs, now->n_addrs);
+	if (pod_counts(old)) {
+		before = profile_of(&c->profiles, old);
+		if (!before)
+			return fail(c);
+		profile_release(c, before, old->addrs, old->n_addrs);
+	}
+	profile_settle(&c->profiles, before);
+	if (after != before)
+		profile_settle(&c->profiles, after);
 }
 
 void compile_endpoint_gone(struct compile *c, uint32_t slot)
@@ -371,6 +381,20 @@ static void local_refuse(struct compile *c, struct local *local, const struct er
 	local_close(c, local);
 }
 
+/* Pods of one profile have the same policies: they are compiled once. */
+static int subject_find(struct compile *c, const struct local *local, enum posture posture, int direction,
+			struct subject **ret, struct err *err)
+{
+	struct profile *profile = local->profile;
+	int r = 0;
+
+	if (profile && profile->compiled == c->round)
+		*ret = profile->subject[direction];
+	else
+		r = subject_compile(c, local, posture, (enum bh_direction)direction, ret, err);
+	return r;
+}
+
 /* Both are wanted by the endpoint, or neither. */
 static int subjects_compile(struct compile *c, const struct local *local, enum posture posture,
 			    struct subject *subject[2], struct err *err)
@@ -378,8 +402,7 @@ static int subjects_compile(struct compile *c, const struct local *local, enum p
 	int r = 0, direction;
 
 	for (direction = 0; r == 0 && direction < 2; direction++) {
-		r = subject_compile(c, local, posture, (enum bh_direction)direction, &subject[direction],
-				    err);
+		r = subject_find(c, local, posture, direction, &subject[direction], err);
 		if (r == 0 && subject[direction] && subject_want(&c->subjects, subject[direction]) < 0) {
 			subject_settle(&c->subjects, subject[direction]);
 			subject[direction] = NULL;
@@ -388,6 +411,10 @@ static int subjects_compile(struct compile *c, const struct local *local, enum p
 	}
 	for (direction = 0; r < 0 && direction < 2; direction++)
 		subject_unwant(&c->subjects, subject[direction]);
+	if (r == 0 && local->profile) {
+		local->profile->compiled = c->round;
+		memcpy(local->profile->subject, subject, sizeof(local->profile->subject));
+	}
 	return r;
 }
 
@@ -420,6 +447,7 @@ int compile_settle(struct compile *c, struct err *err)
 {
 	bool blocks = false;
 
+	c->round++;
 	for (size_t i = 0; c->n_dirty && i < BH_ENDPOINTS_MAX; i++) {
 		int r = c->locals[i] && c->locals[i]->dirty ? local_compile(c, c->locals[i], err) : 0;
 

@@ -19,7 +19,8 @@
 /* A local endpoint and what it wants. */
 struct local {
 	struct endpoint endpoint; /* its strings are ours */
-	const struct pod *pod;	  /* null: not known, closed */
+	const struct pod *told;	  /* as it was told; followed through its changes */
+	const struct pod *pod;	  /* the same if it is live, else null: closed */
 	struct scope *scope;
 	struct profile *profile;    /* of a live pod */
 	uint32_t flags;		    /* within BH_EP_POLICY_FLAGS; without OPEN: closed */
@@ -37,6 +38,7 @@ struct compile {
 	struct profiles profiles;
 	struct local **locals; /* by slot, BH_ENDPOINTS_MAX */
 	size_t n_dirty;	       /* of them */
+	uint64_t round;	       /* of compiling them */
 	size_t n_refused;
 	struct err refusal;		      /* of the last that was */
 	const struct posture_config *posture; /* the caller's */

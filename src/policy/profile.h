@@ -34,6 +34,9 @@ struct profile {
 	struct signature *answers;
 	struct hold *holds; /* of its addresses */
 	struct profile *next, *prev;
+	/* what the policies of such pods make, of meaning in that round of compiling */
+	uint64_t compiled;
+	struct subject *subject[2];
 };
 
 struct profiles {

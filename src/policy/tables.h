@@ -71,8 +71,9 @@ void tables_posture(struct tables *tables, const struct posture_config *posture)
 void tables_pod(struct tables *tables, const struct pod *old, const struct pod *now);
 void tables_namespace(struct tables *tables, const struct namespace *old, const struct namespace *now);
 void tables_netpol(struct tables *tables, const struct netpol *old, const struct netpol *now);
-/* An endpoint is new or says something else, or its pod does; `pod` null: not known, it
- * is closed. Copies the endpoint. -EINVAL: the slot is out of range. */
+/* An endpoint is new, says something else, or is another pod's; what its pod becomes by
+ * tables_pod() it follows. `pod` null: not known, it is closed. Copies the endpoint.
+ * -EINVAL: the slot is out of range. */
 int tables_endpoint(struct tables *tables, const struct endpoint *endpoint, const struct pod *pod,
 		    struct err *err);
 void tables_endpoint_gone(struct tables *tables, uint32_t slot);

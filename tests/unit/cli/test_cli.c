@@ -495,8 +495,8 @@ static void start_daemon(struct shell *shell, const struct answer *answers)
 
 static void an_absent_daemon_is_told_plainly(void **state)
 {
-	static const char *const verbs[] = { "status", "endpoints", "nodes", "policies", "drops",
-					     "matrix", "lint",	    "explain a b 1" };
+	static const char *const verbs[] = { "status", "endpoints", "nodes", "policies",
+					     "drops",  "matrix",    "lint",  "explain a b 1" };
 	struct shell *shell = *state;
 	char line[64];
 
@@ -568,10 +568,15 @@ static void tables_show_endpoints_and_policies(void **state)
 		{ "/v1/policies", "200 OK",
 		  "{\"policies\":[{\"namespace\":\"shop\",\"name\":\"p\",\"isolates\":[\"ingress\"],"
 		  "\"selects\":[\"a/1\","
-		  "\"a/2\",\"a/3\",\"a/4\"],\"revision\":3,\"audit\":true,\"problems\":[\"spec.x: "
+		  "\"a/2\",\"a/3\",\"a/"
+		  "4\"],\"revision\":3,\"wantedRevision\":3,\"ageSeconds\":7300,\"audit\":true,\"problems\":["
+		  "\"spec.x: "
 		  "unknown\"]},"
 		  "{\"namespace\":\"shop\",\"name\":\"q\",\"isolates\":[],\"selects\":[],\"revision\":null,"
-		  "\"audit\":false,\"problems\":[]}]}" },
+		  "\"audit\":false,\"problems\":[]},"
+		  "{\"namespace\":\"shop\",\"name\":\"r\",\"isolates\":[\"egress\"],\"selects\":[],"
+		  "\"revision\":5,\"wantedRevision\":6,\"ageSeconds\":119,\"audit\":false,\"problems\":[]}]"
+		  "}" },
 		{ 0 }
 	};
 	struct shell *shell = *state;
@@ -583,8 +588,10 @@ static void tables_show_endpoints_and_policies(void **state)
 		   "shop/db  10.0.0.1,fd00::1  open   ingress   7         15      3        tcx   5\n");
 	run(shell, "policies --socket SOCK");
 	expect_out(shell, 0,
-		   "shop/p  ingress   a/1,a/2,a/3 and 1 more  3         audit  1\n"
-		   "shop/q  nothing   no pod                  -         -      -\n"
+		   "POLICY  ISOLATES  SELECTS                 REVISION    AGE   AUDIT  PROBLEMS\n"
+		   "shop/p  ingress   a/1,a/2,a/3 and 1 more  3           2h    audit  1\n"
+		   "shop/q  nothing   no pod                  -           -     -      -\n"
+		   "shop/r  egress    no pod                  5, wants 6  119s  -      -\n"
 		   "shop/p: spec.x: unknown\n");
 }
 
@@ -592,11 +599,14 @@ static void nodes_are_told_with_their_reasons(void **state)
 {
 	static const struct answer answers[] = {
 		{ "/v1/nodes", "200 OK",
-		  "{\"mode\":\"vxlan\",\"up\":true,\"mtu\":1450,\"device\":\"bh_vxlan\",\"port\":4789,\"vni\":1,"
+		  "{\"mode\":\"vxlan\",\"up\":true,\"mtu\":1450,\"device\":\"bh_vxlan\",\"port\":4789,"
+		  "\"vni\":1,"
 		  "\"masquerade\":true,\"nodes\":["
-		  "{\"name\":\"n1\",\"self\":true,\"internal\":[\"192.0.2.1\"],\"external\":[],\"podRanges\":["
+		  "{\"name\":\"n1\",\"self\":true,\"internal\":[\"192.0.2.1\"],\"external\":[],\"podRanges\":"
+		  "["
 		  "{\"range\":\"10.244.1.0/24\",\"route\":true}],\"state\":\"self\"},"
-		  "{\"name\":\"n2\",\"self\":false,\"internal\":[\"192.0.2.2\",\"2001:db8::2\"],\"external\":[],"
+		  "{\"name\":\"n2\",\"self\":false,\"internal\":[\"192.0.2.2\",\"2001:db8::2\"],\"external\":"
+		  "[],"
 		  "\"podRanges\":[{\"range\":\"10.244.2.0/24\",\"route\":true},{\"range\":\"fd00:2::/64\","
 		  "\"route\":true}],\"via\":\"192.0.2.2\",\"state\":\"ready\"},"
 		  "{\"name\":\"n3\\u001b\",\"self\":false,\"internal\":[],\"external\":[],\"podRanges\":[],"
@@ -612,7 +622,8 @@ static void nodes_are_told_with_their_reasons(void **state)
 		   "NODE    ADDRESSES              POD RANGES                 VIA        STATE    WHY\n"
 		   "n1      192.0.2.1              10.244.1.0/24              -          self     \n"
 		   "n2      192.0.2.2,2001:db8::2  10.244.2.0/24,fd00:2::/64  192.0.2.2  ready    \n"
-		   "n3\\x1b  -                      -                          -          refused  has no pod range "
+		   "n3\\x1b  -                      -                          -          refused  has no "
+		   "pod range "
 		   "(spec.podCIDRs)\n");
 	run(shell, "nodes -o json --socket SOCK");
 	expect_out(shell, 1, "\"refused\"");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The compiler against everything else that knows what policies mean, over random
- * worlds and random stories. BULKHEAD_SEED repeats a run, BULKHEAD_ROUNDS makes it
- * longer.
+ * worlds and random stories. BULKHEAD_SEED repeats a run, BULKHEAD_ROUNDS and
+ * BULKHEAD_EVENTS make it longer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -578,12 +578,79 @@ static void every_write_shows_the_old_or_the_new_policy(void **state)
 	}
 }
 
+/* --- many events, looked at now and then */
+
+static void plan_apply_whole(struct story *s, struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		simkernel_apply(s->kernel, &plan->v[i]);
+	plan_done(plan);
+}
+
+static void light_fences(struct story *s)
+{
+	struct plan plan = { 0 };
+
+	if (s->fence && rng_below(&s->rw.rng, 3) == 0) {
+		fence_end(s);
+		assert_true(tables_sweep(s->tables, rng_below(&s->rw.rng, 20), &plan) >= 0);
+		assert_true(tables_update(s->tables, &plan, NULL) >= 0);
+		plan_apply_whole(s, &plan);
+	}
+	if (!s->fence && tables_need_fence(s->tables))
+		fence_begin(s);
+}
+
+static void light_step(struct story *s)
+{
+	struct plan plan = { 0 };
+
+	s->event = randworld_step(&s->rw);
+	s->step++;
+	endpoints_attach(&s->rw, s->kernel);
+	plan_make(s->tables, &s->feeder, &s->rw, &plan);
+	plan_apply_whole(s, &plan);
+	light_fences(s);
+}
+
+/* Whatever has happened: every verdict is a fresh start's, and so is every size. */
+static void thorough_look(struct story *s)
+{
+	struct matrix wanted, got;
+	struct tables_usage fresh;
+
+	scratch_matrix(&s->rw, &wanted, &fresh);
+	kernel_matrix(s->kernel, &got);
+	if (!matrix_within("the events did not arrive", &wanted, &got))
+		fail_msg("step %u, %s", s->step, s->event);
+	world_check(&s->rw, s->tables, s->kernel);
+	story_quiet(s, &fresh);
+}
+
+/* BULKHEAD_EVENTS makes it longer. */
+static void any_number_of_events_leaves_nothing_behind(void **state)
+{
+	const char *text = getenv("BULKHEAD_EVENTS");
+	unsigned long n = text ? strtoul(text, NULL, 10) : 5000;
+	struct story s = { .kernel = simkernel_new(), .tables = tables_new() };
+
+	(void)state;
+	randworld_init(&s.rw, seed * 31 + 7);
+	while (s.step < n) {
+		light_step(&s);
+		if (rng_below(&s.rw.rng, 50) == 0)
+			thorough_look(&s);
+	}
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_evaluator_agrees_on_random_worlds),
 		cmocka_unit_test(any_order_of_the_input_gives_the_same_plan),
 		cmocka_unit_test(every_write_shows_the_old_or_the_new_policy),
+		cmocka_unit_test(any_number_of_events_leaves_nothing_behind),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
