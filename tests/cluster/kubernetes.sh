@@ -44,7 +44,7 @@ echo "  BUILD  Kubernetes, once, into $cache (log: $log)" >&2
 build() {
 	sh "$(dirname "$0")/../lib/packages.sh" golang-go rsync jq dpkg-dev build-essential
 	sh "$(dirname "$0")/../lib/debian_source.sh" kubernetes "$work"
-	version=$(cd "$work/tree" && dpkg-parsechangelog -S Version | sed 's/[-+].*//')
+	version=$(cd "$work/tree" && dpkg-parsechangelog -S Version | sed 's/.*really//; s/[-+].*//')
 	minor=${version#*.}
 	cd "$work/tree"
 	# No git checkout to ask, so the build is told what it is.

@@ -21,6 +21,18 @@ world_cgroup_clean() { # name
 	done < <(world_cgroups)
 }
 
+# What a script left that could not clean up, because it was killed itself.
+world_cgroup_sweep() {
+	local folder kind options left
+	while read -r folder kind options; do
+		for left in "$folder"/bulkhead-test-*; do
+			[ -d "$left" ] && ! kill -0 "${left##*-}" 2>/dev/null || continue
+			# the number may be a process of another namespace
+			[ -n "$(find "$left" -name cgroup.procs -exec cat {} +)" ] || world_cgroup_clean "$(basename "$left")"
+		done
+	done < <(world_cgroups)
+}
+
 world_cgroup_new() { # name
 	local folder kind options file
 	while read -r folder kind options; do
@@ -73,10 +85,12 @@ if [ -z "${BULKHEAD_WORLD:-}" ]; then
 	}
 	trap world_end_outside EXIT
 	trap 'exit 143' TERM INT HUP
+	world_cgroup_sweep
 	world_cgroup_new "$world_name" || exit 1
 	BUILD=$(cd "${BUILD:-build}" && pwd) BULKHEAD_WORLD=1
 	export BUILD BULKHEAD_WORLD
-	(world_cgroup_enter "$world_name" && exec unshare -n -m -p -C --fork --kill-child --mount-proc bash "$0" "$@") &
+	(world_cgroup_enter "$world_name" && exec setpriv --pdeathsig KILL \
+		unshare -n -m -p -C --fork --kill-child --mount-proc bash "$0" "$@") &
 	world_child=$!
 	wait "$world_child"
 	world_code=$?
