@@ -16,7 +16,7 @@ PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-de
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
 	curl iputils-ping jq nftables procps strace
 
-CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack \
+CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack libcap2-bin \
 	$(if $(shell command -v kubectl),,kubernetes-client)
 IMAGE_PACKAGES := containernetworking-plugins dpkg-dev
 
@@ -29,7 +29,7 @@ CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 $(WARN) $(SANITIZE)
 LDFLAGS += $(SANITIZE)
 
-ROOMS := base policy report kube dataplane cni agent cli
+ROOMS := base policy service report kube dataplane cni agent cli
 BINARIES := $(O)/bulkhead $(O)/bulkheadd $(O)/bulkheadctl
 BPF_OBJECT := $(O)/bulkhead.bpf.o
 
@@ -54,7 +54,7 @@ $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 libs = $(foreach r,$(1),$(O)/lib$(r).a)
 
 $(O)/bulkhead: $(O)/src/cni/main.o $(call libs,cni dataplane base)
-$(O)/bulkheadd: $(O)/src/agent/main.o $(call libs,agent kube report policy dataplane base)
+$(O)/bulkheadd: $(O)/src/agent/main.o $(call libs,agent kube report service policy dataplane base)
 $(O)/bulkheadctl: $(O)/src/cli/main.o $(call libs,cli kube report policy base)
 $(BINARIES):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_$(@F))
@@ -90,11 +90,12 @@ $(O)/.test-deps: $(O)/.deps
 # --- unit tests: tests/unit/<room>/test_x.c may link what its room may use
 ROOMS_base := base
 ROOMS_policy := policy base
+ROOMS_service := service policy base
 ROOMS_report := report policy base
 ROOMS_kube := kube policy base
 ROOMS_dataplane := dataplane base
 ROOMS_cni := cni dataplane base
-ROOMS_agent := agent kube report policy dataplane base
+ROOMS_agent := agent kube report service policy dataplane base
 ROOMS_cli := cli kube report policy base
 
 define unit
@@ -109,7 +110,7 @@ $(foreach r,$(ROOMS),$(eval $(call unit,$(r))))
 $(O)/tests/unit/policy/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=asprintf
 
-$(O)/tests/unit/policy/test_pod: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc
+$(O)/tests/unit/policy/test_compact: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc
 
 # What tests share: builders, the oracle, the packet writer.
 $(O)/libtest.a: $(patsubst %.c,$(O)/%.o,$(wildcard tests/lib/*.c))
@@ -123,7 +124,7 @@ units: $(UNITS)
 
 # --- tests of the kernel's programs: real maps, real programs, packets through them
 BPF_TESTS := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
-$(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report policy dataplane base)
+$(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report service policy dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs cmocka $(LIBS)) -lm
 
 bpf-tests: $(BPF_TESTS)

@@ -39,13 +39,15 @@ static __always_inline bool mac_eq(const __u8 *a, const __u8 *b)
 /* An unused address is all zero and belongs to no one. */
 static __always_inline bool endpoint_owns(const struct bh_endpoint *ep, const struct bh_addr *addr)
 {
+	__u64 equal = 0;
+
 	if (!(addr->w[0] | addr->w[1] | addr->w[2] | addr->w[3]))
 		return false;
-	for (int i = 0; i < BH_ENDPOINT_ADDRS; i++) {
-		if (addr_eq(&ep->addr[i], addr))
-			return true;
-	}
-	return false;
+	if (likely(addr_eq(&ep->addr[0], addr)))
+		return true;
+	for (int i = 1; i < BH_ENDPOINT_ADDRS; i++)
+		equal |= ((__u64)addr_diff(&ep->addr[i], addr) - 1) >> 63; /* 1 where they do not differ */
+	return equal;
 }
 
 #endif

@@ -19,6 +19,23 @@ static __always_inline bool event_granted(struct bh_usage *usage, const struct p
 	return (__s32)__sync_fetch_and_add(&usage->tokens, -1) > 0;
 }
 
+/* What the client dialled. */
+static __always_inline void event_fill_service(struct bh_event *event, const struct pass *pass)
+{
+	struct bh_addr none = { 0 };
+
+	__builtin_memset(event->pad2, 0, sizeof(event->pad2));
+	event->service = none;
+	event->service_port = 0;
+	if (pass->nat == NAT_FORWARD) {
+		event->service = pass->other.dst;
+		event->service_port = pass->other.dport;
+	} else if (pass->nat == NAT_REPLY) {
+		event->service = pass->other.src;
+		event->service_port = pass->other.sport;
+	}
+}
+
 static __always_inline void event_fill(struct bh_event *event, struct __sk_buff *skb, const struct pass *pass,
 				       const struct end *end, __u8 reason)
 {
@@ -42,6 +59,7 @@ static __always_inline void event_fill(struct bh_event *event, struct __sk_buff 
 	event->pad = 0;
 	event->ethertype = pkt->ethertype;
 	event->length = skb->len;
+	event_fill_service(event, pass);
 }
 
 /* Every IPv6 host chatters to groups (listener reports, router solicitations) when

@@ -10,6 +10,7 @@
 
 #include "bpf/event.h"
 #include "bpf/frag.h"
+#include "bpf/nat.h"
 
 static __always_inline void count(__u32 slot, __u8 direction, __u32 reason)
 {
@@ -28,8 +29,11 @@ static __always_inline void pass_report(struct __sk_buff *skb, struct pass *pass
 /* r: 0 or a negative reason. deliver: straight to far, a local receiver. */
 static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, int r, bool deliver)
 {
-	__u32 reason = -r;
+	__u32 reason;
 
+	if (r == 0 && unlikely(pass->nat))
+		r = nat_store(skb, pass, deliver);
+	reason = -r;
 	count(pass->own.slot, pass->direction, pass->far_dropped ? BH_PASS : reason);
 	if (unlikely(r < 0)) {
 		if (pass->far_dropped)
@@ -44,6 +48,9 @@ static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, i
 	if (!deliver)
 		return ACT_NEXT;
 	count(pass->far.slot, BH_INGRESS, BH_PASS);
+	/* Chained, a pod's frame may be for a bridge, and comes back to the pod. */
+	if (unlikely(pass->far.row == pass->own.row))
+		bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
 	return bpf_redirect_peer(pass->far.row->ifindex, 0);
 }
 

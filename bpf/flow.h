@@ -10,62 +10,32 @@
 #ifndef BPF_FLOW_H
 #define BPF_FLOW_H
 
+#include "bpf/flow_key.h"
 #include "bpf/handover.h"
 #include "bpf/pass.h"
 #include "bpf/policy.h"
 #include "bpf/sweep.h"
 
-/* A record and how the packet lies in it. */
+/* A record and how the packet lies in it: the index of the source's end, never
+ * branched on, so that both ways are one to the verifier. */
 struct flow_view {
 	struct bh_flow *flow;
-	bool src_is_hi;
+	__u64 src_is_hi;
 };
-
-static __always_inline __u64 addr_half(const struct bh_addr *a, int half)
-{
-	return (__u64)bpf_ntohl(a->w[2 * half]) << 32 | bpf_ntohl(a->w[2 * half + 1]);
-}
-
-static __always_inline bool src_sorts_after(const struct packet *pkt)
-{
-	__u64 src = addr_half(&pkt->src, 0), dst = addr_half(&pkt->dst, 0);
-
-	if (src == dst) {
-		src = addr_half(&pkt->src, 1);
-		dst = addr_half(&pkt->dst, 1);
-	}
-	if (src == dst)
-		return bpf_ntohs(pkt->sport) > bpf_ntohs(pkt->dport);
-	return src > dst;
-}
-
-/* Returns whether the source is `hi`. */
-static __always_inline bool flow_key_fill(struct bh_flow_key *key, const struct packet *pkt)
-{
-	bool src_is_hi = src_sorts_after(pkt);
-
-	key->lo = src_is_hi ? pkt->dst : pkt->src;
-	key->hi = src_is_hi ? pkt->src : pkt->dst;
-	key->lo_port = src_is_hi ? pkt->dport : pkt->sport;
-	key->hi_port = src_is_hi ? pkt->sport : pkt->dport;
-	key->proto = pkt->proto;
-	key->pad[0] = key->pad[1] = key->pad[2] = 0;
-	return src_is_hi;
-}
 
 static __always_inline struct bh_flow_end *flow_src(const struct flow_view *view)
 {
-	return view->src_is_hi ? &view->flow->end[1] : &view->flow->end[0];
+	return &view->flow->end[view->src_is_hi & 1];
 }
 
 static __always_inline struct bh_flow_end *flow_dst(const struct flow_view *view)
 {
-	return view->src_is_hi ? &view->flow->end[0] : &view->flow->end[1];
+	return &view->flow->end[~view->src_is_hi & 1];
 }
 
 static __always_inline bool flow_is_reply(const struct flow_view *view)
 {
-	return view->src_is_hi != !!(view->flow->state & BH_FLOW_OPENER_HI);
+	return (view->src_is_hi * BH_FLOW_OPENER_HI) ^ (view->flow->state & BH_FLOW_OPENER_HI);
 }
 
 static __always_inline bool flow_is_live(const struct bh_flow *flow, __u64 now)
@@ -73,14 +43,17 @@ static __always_inline bool flow_is_live(const struct bh_flow *flow, __u64 now)
 	return READ_ONCE(flow->expires) > now;
 }
 
-static __always_inline __u64 flow_life(const struct pass *pass, __u8 state)
+/* In jiffies. A global function, as verdict_ask() is. */
+
+static __always_inline __u64 flow_life(const struct bh_config *config, __u8 proto, __u8 state)
 {
-	const struct bh_config *config = pass->config;
 	__u32 seconds;
 
-	if (pass->pkt.proto == IPPROTO_UDP)
+	if (!config)
+		return 0;
+	if (proto == IPPROTO_UDP)
 		seconds = config->udp_s;
-	else if (pass->pkt.proto != IPPROTO_TCP)
+	else if (proto != IPPROTO_TCP)
 		seconds = config->other_s;
 	else if (state & BH_FLOW_CLOSING)
 		seconds = config->tcp_closing_s;
@@ -110,7 +83,7 @@ static __always_inline void flow_touch(struct pass *pass, const struct flow_view
 		WRITE_ONCE(flow->state, state);
 	if (tcp && reply && !(state & BH_FLOW_CLOSING))
 		return;
-	wanted = pass->now + flow_life(pass, state);
+	wanted = pass->now + flow_life(pass->config, pass->pkt.proto, state);
 	if (unlikely((state ^ before) & BH_FLOW_CLOSING)) {
 		if (wanted < expires)
 			WRITE_ONCE(flow->expires, wanted);
@@ -184,16 +157,23 @@ static __always_inline void flow_end_fill(struct bh_flow_end *stamp, const struc
 	stamp->revision = end->row ? end->revision : 0;
 }
 
-static __always_inline void flow_fill(struct bh_flow *flow, const struct pass *pass, bool src_is_hi,
-				      __u8 state)
+/* What a record shall say. A translated connection's says what the client dialled, its
+ * alias where that went. */
+static __always_inline void flow_fill(struct bh_flow *flow, const struct pass *pass, __u64 src_is_hi,
+				      __u8 nat_kind)
 {
-	bool own_is_hi = src_is_hi == (pass->direction == BH_EGRESS);
+	__u64 own_is_hi = pass->direction == BH_EGRESS ? src_is_hi : src_is_hi ^ 1;
+	const struct tuple *to = nat_kind == BH_NAT_ALIAS ? &pass->pkt.tuple : &pass->other;
 
-	flow_end_fill(&flow->end[0], own_is_hi ? &pass->far : &pass->own);
-	flow_end_fill(&flow->end[1], own_is_hi ? &pass->own : &pass->far);
+	flow_end_fill(&flow->end[own_is_hi & 1], &pass->own);
+	flow_end_fill(&flow->end[~own_is_hi & 1], &pass->far);
 	flow->owner = pass->own.slot;
 	flow->owner_ifindex = pass->own.row->ifindex;
-	WRITE_ONCE(flow->state, state);
+	flow->nat.addr = to->dst;
+	flow->nat.port = to->dport;
+	flow->nat.client_port = to->sport;
+	flow->nat_kind = nat_kind;
+	flow->services = pass->services;
 }
 
 /* An echo reply: the only ICMP among flows that does not open one. */
@@ -214,61 +194,97 @@ static __always_inline int flow_may_open(const struct packet *pkt)
 	return icmp_only_answers(pkt) ? -BH_NO_FLOW : 0;
 }
 
-static __always_inline int flow_charge(const struct pass *pass)
-{
-	const struct bh_config *config = pass->config;
-	int r = quota_charge(pass->own.slot, config->flow_quota);
-
-	if (unlikely(r < 0) && sweep_if_overdue(pass->now, config->hz))
-		r = quota_charge(pass->own.slot, config->flow_quota);
-	return r;
-}
-
 /* Takes over a record of this key: expired, or another interface's leftover, or
  * a connection opened anew. */
-static __always_inline int flow_renew(struct pass *pass, const struct flow_view *view, __u8 state,
-				      __u64 expires)
+static __always_inline int flow_renew(struct bh_flow *flow, const struct bh_flow *fresh, __u32 quota)
 {
-	struct bh_flow *flow = view->flow;
 	__u32 owner = flow->owner, owner_ifindex = flow->owner_ifindex;
-	bool same = owner == pass->own.slot && owner_ifindex == pass->own.row->ifindex;
+	bool same = owner == fresh->owner && owner_ifindex == fresh->owner_ifindex;
 	__u64 old = READ_ONCE(flow->expires);
 	int r;
 
 	if (old == 0)
 		return -BH_FLOW_TABLE; /* being deleted this moment */
 	if (!same) {
-		r = flow_charge(pass);
+		r = quota_charge(fresh->owner, quota);
 		if (r < 0)
 			return r;
 	}
 	/* Losing to another CPU is as good: it judged the same key. */
-	if (__sync_val_compare_and_swap(&flow->expires, old, expires) == 0) {
+	if (__sync_val_compare_and_swap(&flow->expires, old, fresh->expires) == 0) {
 		if (!same)
-			quota_return(pass->own.slot, pass->own.row->ifindex);
+			quota_return(fresh->owner, fresh->owner_ifindex);
 		return -BH_FLOW_TABLE;
 	}
-	flow_fill(flow, pass, view->src_is_hi, state);
+	flow->end[0] = fresh->end[0];
+	flow->end[1] = fresh->end[1];
+	flow->owner = fresh->owner;
+	flow->owner_ifindex = fresh->owner_ifindex;
+	flow->nat = fresh->nat;
+	flow->services = fresh->services;
+	WRITE_ONCE(flow->nat_kind, fresh->nat_kind);
+	WRITE_ONCE(flow->state, fresh->state);
 	if (!same)
 		quota_return(owner, owner_ifindex);
 	return 0;
 }
 
-static __always_inline int flow_insert(struct pass *pass, const struct bh_flow_key *key, bool src_is_hi,
-				       __u8 state, __u64 expires)
+static __always_inline int flow_insert(const struct bh_flow_key *key, const struct bh_flow *fresh,
+				       __u32 quota)
 {
-	struct bh_flow fresh = { .expires = expires };
-	int r = flow_charge(pass);
+	int r = quota_charge(fresh->owner, quota);
 
 	if (r < 0)
 		return r;
-	flow_fill(&fresh, pass, src_is_hi, state);
-	r = bpf_map_update_elem(&bh_flows, key, &fresh, BPF_NOEXIST);
+	r = bpf_map_update_elem(&bh_flows, key, fresh, BPF_NOEXIST);
 	if (r == 0)
 		return 0;
-	quota_return(pass->own.slot, pass->own.row->ifindex);
+	quota_return(fresh->owner, fresh->owner_ifindex);
 	/* Another CPU was faster with the same connection. */
 	return r == -17 /* EEXIST */ ? 0 : -BH_FLOW_TABLE;
+}
+
+/* Charged to fresh->owner; `flow` is what the key holds, or null. A global function,
+ * as verdict_ask() is. */
+int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh, __u32 quota);
+
+__noinline int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh,
+			__u32 quota)
+{
+	if (!key || !fresh)
+		return -BH_FLOW_TABLE;
+	return flow ? flow_renew(flow, fresh, quota) : flow_insert(key, fresh, quota);
+}
+
+/* Room for what a record shall say. Programs run with softirqs off, so one at a time
+ * on a CPU; the stack has none left. */
+static __always_inline void *scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&bh_scratch, &zero);
+}
+
+static __always_inline int flow_write(struct pass *pass, const struct bh_flow_key *key,
+				      const struct flow_view *view, __u8 state, __u8 nat_kind)
+{
+	const struct bh_config *config = pass->config;
+	struct bh_flow *fresh = scratch();
+	int r;
+
+	if (!fresh)
+		return -BH_FLOW_TABLE;
+	if (pass->audited)
+		state |= BH_FLOW_AUDITED;
+	if (pass->pkt.proto == IPPROTO_TCP && (pass->pkt.tcp_flags & (TCP_FIN | TCP_RST)))
+		state |= BH_FLOW_CLOSING;
+	fresh->state = state;
+	fresh->expires = pass->now + flow_life(config, pass->pkt.proto, state);
+	flow_fill(fresh, pass, view->src_is_hi, nat_kind);
+	r = flow_put(key, view->flow, fresh, config->flow_quota);
+	if (unlikely(r == -BH_FLOW_QUOTA) && sweep_if_overdue(pass->now, config->hz))
+		r = flow_put(key, view->flow, fresh, config->flow_quota);
+	return r;
 }
 
 /* `reversed`: the packet's receiver counts as the opener. `extra`: further
@@ -276,18 +292,10 @@ static __always_inline int flow_insert(struct pass *pass, const struct bh_flow_k
 static __always_inline int flow_open(struct pass *pass, const struct bh_flow_key *key,
 				     const struct flow_view *view, bool reversed, __u8 extra)
 {
-	__u8 state = view->src_is_hi != reversed ? BH_FLOW_OPENER_HI : 0;
-	__u64 expires;
+	__u8 state = (view->src_is_hi ^ reversed) * BH_FLOW_OPENER_HI;
 
-	state |= extra;
-	if (pass->audited)
-		state |= BH_FLOW_AUDITED;
-	if (pass->pkt.proto == IPPROTO_TCP && (pass->pkt.tcp_flags & (TCP_FIN | TCP_RST)))
-		state |= BH_FLOW_CLOSING;
-	expires = pass->now + flow_life(pass, state);
-	if (view->flow)
-		return flow_renew(pass, view, state, expires);
-	return flow_insert(pass, key, view->src_is_hi, state, expires);
+	return flow_write(pass, key, view, state | extra,
+			  pass->nat == NAT_FORWARD ? BH_NAT_REAL : BH_NAT_NONE);
 }
 
 #endif

@@ -9,10 +9,17 @@
 
 #include "bpf/pass.h"
 
+/* Later fragments come as the first one came, before any translation. */
+static __always_inline const struct tuple *frag_tuple(const struct pass *pass)
+{
+	return pass->nat == NAT_FORWARD ? &pass->other : &pass->pkt.tuple;
+}
+
 static __always_inline struct bh_frag *frag_slot(const struct pass *pass)
 {
 	const struct packet *pkt = &pass->pkt;
-	__u32 hash = pkt->frag_id ^ pkt->src.w[3] ^ pkt->dst.w[3] ^ pkt->proto;
+	const struct tuple *tuple = frag_tuple(pass);
+	__u32 hash = pkt->frag_id ^ tuple->src.w[3] ^ tuple->dst.w[3] ^ pkt->proto;
 	__u32 index;
 
 	hash *= 0x9e3779b1;
@@ -42,16 +49,17 @@ static __always_inline int frag_resolve(struct pass *pass)
 static __always_inline void frag_remember(struct pass *pass)
 {
 	const struct packet *pkt = &pass->pkt;
+	const struct tuple *tuple = frag_tuple(pass);
 	struct bh_frag *frag = frag_slot(pass);
 
 	if (!frag)
 		return;
 	WRITE_ONCE(frag->expires, 0);
-	frag->src = pkt->src;
-	frag->dst = pkt->dst;
+	frag->src = tuple->src;
+	frag->dst = tuple->dst;
 	frag->id = pkt->frag_id;
-	frag->sport = pkt->sport;
-	frag->dport = pkt->dport;
+	frag->sport = tuple->sport;
+	frag->dport = tuple->dport;
 	frag->proto = pkt->proto;
 	WRITE_ONCE(frag->expires, pass->now + (__u64)pass->config->frag_s * pass->config->hz);
 }

@@ -4,10 +4,13 @@
 #define BPF_FROM_POD_H
 
 #include "bpf/hook.h"
+#include "bpf/service.h"
 
 static __always_inline bool may_deliver(const struct pass *pass)
 {
-	return pass->far.row && (pass->own.row->flags & pass->far.row->flags & BH_EP_ROUTED);
+	if (!pass->far.row)
+		return false;
+	return pass->far.row == pass->own.row || (pass->own.row->flags & pass->far.row->flags & BH_EP_ROUTED);
 }
 
 static __always_inline int far_closed(struct pass *pass)
@@ -39,7 +42,10 @@ static __always_inline int from_pod_open(struct pass *pass, const struct bh_flow
 	int r;
 
 	pass->far = none;
-	from_pod_find_far(pass);
+	if (unlikely(nat_is_hairpin(pass)))
+		pass->far = pass->own;
+	else
+		from_pod_find_far(pass);
 	if (pass->far.row && !endpoint_is_open(pass->far.row))
 		return far_closed(pass);
 	r = connection_ask(pass, &pass->own, &pass->far, false);
@@ -56,36 +62,6 @@ static __always_inline int from_pod_open(struct pass *pass, const struct bh_flow
 	return flow_open(pass, key, view, false, 0);
 }
 
-static __always_inline int from_pod_flow(struct pass *pass)
-{
-	struct bh_flow_key key;
-	struct flow_view view;
-	bool known;
-	int r;
-
-	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
-	view.flow = flow_find(&key);
-	known = view.flow && flow_is_live(view.flow, pass->now) && end_is_own(pass, flow_src(&view)) &&
-		far_resolve(pass, flow_dst(&view));
-	if (likely(known && !(pass->pkt.bits & PKT_SYN))) {
-		if (pass->far.row && !endpoint_is_open(pass->far.row))
-			return far_closed(pass);
-		if (unlikely(flow_is_stale(pass, flow_src(&view), flow_dst(&view)))) {
-			r = flow_judge_again(pass, &view, flow_src(&view), flow_dst(&view));
-			if (r < 0) {
-				pass->far_dropped = pass->far_decided;
-				return r;
-			}
-		}
-		flow_touch(pass, &view);
-		return 0;
-	}
-	r = flow_may_open(&pass->pkt);
-	if (r == -BH_NO_FLOW && pass->pkt.proto == IPPROTO_TCP && (pass->own.row->flags & BH_EP_GRACE))
-		return flow_adopt(pass, &key, &view);
-	return r < 0 ? r : from_pod_open(pass, &key, &view, known);
-}
-
 /* UDP that never passes, whatever policy says (S14, L11). The tunnel's port is closed
  * to pods wherever they send: a node has more addresses than we know of, and a
  * Service may stand for one. */
@@ -100,6 +76,70 @@ static __always_inline int from_pod_check_udp(const struct pass *pass)
 	if (pass->config->tunnel_port && pkt->dport == pass->config->tunnel_port)
 		return -BH_TUNNEL;
 	return 0;
+}
+
+/* The record of the packet's connection; translated first if it is for a Service. */
+static __always_inline int from_pod_find(struct pass *pass, struct bh_flow_key *key, struct flow_view *view)
+{
+	int r;
+
+	view->src_is_hi = flow_key_fill(key, &pass->pkt.tuple);
+	view->flow = flow_find(key);
+	if (likely(!service_concerns(pass, view)))
+		return 0;
+	r = service_apply(pass, view);
+	if (r < 0 || pass->nat == NAT_NONE)
+		return r;
+	view->src_is_hi = flow_key_fill(key, &pass->pkt.tuple);
+	view->flow = flow_find(key);
+	return pass->pkt.proto == IPPROTO_UDP ? from_pod_check_udp(pass) : 0;
+}
+
+static __always_inline int from_pod_known(struct pass *pass, const struct flow_view *view)
+{
+	int r;
+
+	if (pass->far.row && !endpoint_is_open(pass->far.row))
+		return far_closed(pass);
+	if (unlikely(flow_is_stale(pass, flow_src(view), flow_dst(view)))) {
+		r = flow_judge_again(pass, view, flow_src(view), flow_dst(view));
+		if (r < 0) {
+			pass->far_dropped = pass->far_decided;
+			return r;
+		}
+	}
+	flow_touch(pass, view);
+	if (unlikely(view->flow->nat_kind == BH_NAT_REAL) && pass->nat == NAT_NONE)
+		nat_reply(pass, view->flow);
+	return 0;
+}
+
+static __always_inline int from_pod_flow(struct pass *pass)
+{
+	struct bh_flow_key key;
+	struct flow_view view;
+	bool known;
+	int r = from_pod_find(pass, &key, &view);
+
+	if (r < 0)
+		return r;
+	known = view.flow && flow_is_live(view.flow, pass->now) && nat_fits(pass, view.flow) &&
+		end_is_own(pass, flow_src(&view)) && far_resolve(pass, flow_dst(&view));
+	/* Directly, over the tuple of a translated connection. */
+	if (unlikely(known && view.flow->nat_kind == BH_NAT_REAL) && pass->nat == NAT_NONE &&
+	    !flow_is_reply(&view))
+		return -BH_SERVICE_NAT;
+	if (likely(known && !(pass->pkt.bits & PKT_SYN))) {
+		r = from_pod_known(pass, &view);
+	} else {
+		r = flow_may_open(&pass->pkt);
+		if (r == -BH_NO_FLOW && pass->pkt.proto == IPPROTO_TCP &&
+		    (pass->own.row->flags & BH_EP_GRACE))
+			return flow_adopt(pass, &key, &view);
+		if (r == 0)
+			r = from_pod_open(pass, &key, &view, known);
+	}
+	return r == 0 && unlikely(pass->alias_due) ? alias_open(pass, &key, &view) : r;
 }
 
 static __always_inline int from_pod_icmp(struct __sk_buff *skb, struct pass *pass, enum icmp_kind kind)

@@ -28,16 +28,26 @@ static __always_inline void hand_over(struct __sk_buff *skb, __u32 direction)
 }
 
 /* Records only grow at their end, so the old one is the beginning of the new one.
- * Put there before it is taken here: whoever misses it in both, looks once more. */
-static __always_inline void flow_fetch(const struct bh_flow_key *key)
+ * Put there before it is taken here: whoever misses it in both, looks once more. A
+ * global function, for its stack. */
+int flow_fetch(const struct bh_flow_key *key);
+
+__noinline int flow_fetch(const struct bh_flow_key *key)
 {
-	const __u64 *prev = bpf_map_lookup_elem(&bh_flows_prev, key);
 	__u32 size = bh_flows_prev_size;
 	struct bh_flow flow = { 0 };
+	const __u64 *prev;
 	long r;
 
+	if (!key)
+		return 0;
+	/* Another CPU was faster. Also, libbpf gives the old table this one's name, and
+	 * whoever goes by names takes the first: the one that is mentioned first. */
+	if (bpf_map_lookup_elem(&bh_flows, key))
+		return 0;
+	prev = bpf_map_lookup_elem(&bh_flows_prev, key);
 	if (!prev)
-		return;
+		return 0;
 #pragma unroll
 	for (__u32 i = 0; i < sizeof(flow) / sizeof(__u64); i++) {
 		if ((i + 1) * sizeof(__u64) <= size)
@@ -46,6 +56,7 @@ static __always_inline void flow_fetch(const struct bh_flow_key *key)
 	r = bpf_map_update_elem(&bh_flows, key, &flow, BPF_NOEXIST);
 	if (r == 0 || r == -17 /* EEXIST */)
 		bpf_map_delete_elem(&bh_flows_prev, key);
+	return 0;
 }
 
 static __always_inline struct bh_flow *flow_find(const struct bh_flow_key *key)

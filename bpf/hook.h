@@ -59,13 +59,12 @@ static __always_inline int group_mac_check(const struct pass *pass)
 /* In this order: VLAN and ethertype, closed, MACs. */
 static __always_inline int link_check(struct __sk_buff *skb, struct pass *pass)
 {
-	struct ethhdr buf;
 	const struct ethhdr *eth;
 	__u16 type;
 
 	if (skb->vlan_present)
 		return -BH_VLAN;
-	eth = frame_at(skb, 0, &buf, sizeof(buf));
+	eth = frame_linear(skb, 0, sizeof(*eth));
 	if (!eth)
 		return -BH_SHORT;
 	type = bpf_ntohs(eth->h_proto);
@@ -81,21 +80,42 @@ static __always_inline int link_check(struct __sk_buff *skb, struct pass *pass)
 	return pass->direction == BH_EGRESS ? macs_check(eth, pass) : 0;
 }
 
-static __always_inline int ip_parse(struct __sk_buff *skb, struct pass *pass)
+/* Every frame there is. A global function, as verdict_ask() is; pkt->ethertype and
+ * bits are known. */
+int packet_parse(struct __sk_buff *skb, struct packet *pkt, __u32 flags);
+
+__noinline int packet_parse(struct __sk_buff *skb, struct packet *pkt, __u32 flags)
 {
-	__u32 flags = pass->config->flags;
 	int r;
 
-	if (pass->pkt.ethertype == ETH_P_IP)
-		r = parse_ipv4(skb, &pass->pkt);
+	if (!pkt)
+		return -BH_SHORT;
+	if (pkt->ethertype == ETH_P_IP)
+		r = parse_ipv4(skb, pkt, false);
 	else
-		r = parse_ipv6(skb, &pass->pkt, flags & BH_CONFIG_ALLOW_EXT_HEADERS);
+		r = parse_ipv6(skb, pkt, flags & BH_CONFIG_ALLOW_EXT_HEADERS, false);
 	if (r < 0)
 		return r;
-	if (unlikely(pass->pkt.bits & (PKT_FRAG_FIRST | PKT_FRAG_LATER)) &&
-	    (flags & BH_CONFIG_DROP_FRAGMENTS))
+	if (unlikely(pkt->bits & (PKT_FRAG_FIRST | PKT_FRAG_LATER)) && (flags & BH_CONFIG_DROP_FRAGMENTS))
 		return -BH_FRAG_OFF;
 	return 0;
+}
+
+/* A whole TCP or UDP packet whose headers lie in the linear part is read where it
+ * is; anything else about it, also what is wrong with it, is for packet_parse(), which
+ * sets again whatever this has set by then. */
+static __always_inline bool packet_parse_plain(struct __sk_buff *skb, struct packet *pkt)
+{
+	if (pkt->ethertype == ETH_P_IP)
+		return parse_ipv4(skb, pkt, true) == 0;
+	return parse_ipv6(skb, pkt, false, true) == 0;
+}
+
+static __always_inline int ip_parse(struct __sk_buff *skb, struct pass *pass)
+{
+	if (likely(packet_parse_plain(skb, &pass->pkt)))
+		return 0;
+	return packet_parse(skb, &pass->pkt, pass->config->flags);
 }
 
 /* Never on a wire (S16). IPv6 loopback and mapped addresses were the parser's. */

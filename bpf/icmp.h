@@ -8,6 +8,7 @@
 #define BPF_ICMP_H
 
 #include "bpf/flow.h"
+#include "bpf/nat.h"
 
 enum icmp_kind {
 	ICMP_KIND_NONE, /* not ICMP */
@@ -73,6 +74,11 @@ static __always_inline bool icmp_from_any_router(const struct packet *pkt)
 	return pkt->icmp_type >= 1 && pkt->icmp_type <= 3;
 }
 
+struct icmp_layout {
+	struct layout error;
+	struct layout quote;
+};
+
 /* The quoted header, whole or not at all; ports from the 8 bytes behind it. */
 static __always_inline int quote_l4(struct __sk_buff *skb, struct packet *quote, __u32 off)
 {
@@ -113,7 +119,8 @@ static __always_inline int quote_ipv4(struct __sk_buff *skb, struct packet *quot
 	quote->src = addr_v4(ip.saddr);
 	quote->dst = addr_v4(ip.daddr);
 	quote->proto = ip.protocol;
-	return quote_l4(skb, quote, off + sizeof(ip));
+	quote->l4 = off + sizeof(ip);
+	return quote_l4(skb, quote, quote->l4);
 }
 
 static __always_inline int quote_ipv6(struct __sk_buff *skb, struct packet *quote, __u32 off)
@@ -127,7 +134,66 @@ static __always_inline int quote_ipv6(struct __sk_buff *skb, struct packet *quot
 	__builtin_memcpy(&quote->src, &ip.saddr, sizeof(quote->src));
 	__builtin_memcpy(&quote->dst, &ip.daddr, sizeof(quote->dst));
 	quote->proto = ip.nexthdr;
-	return quote_l4(skb, quote, off + sizeof(ip));
+	quote->l4 = off + sizeof(ip);
+	return quote_l4(skb, quote, quote->l4);
+}
+
+/* quote->ethertype is known. A global function, as verdict_ask() is. */
+int quote_parse(struct __sk_buff *skb, struct packet *quote, __u32 off);
+
+__noinline int quote_parse(struct __sk_buff *skb, struct packet *quote, __u32 off)
+{
+	if (!quote)
+		return -BH_ICMP_ERROR;
+	return quote->ethertype == ETH_P_IP ? quote_ipv4(skb, quote, off) : quote_ipv6(skb, quote, off);
+}
+
+/*
+ * The client of a Service hears of the packet that it sent, not of the one that left
+ * for the backend. `outer` and `quote` are the error's tuple and the quoted one. A
+ * global function, as verdict_ask() is.
+ */
+int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, const struct tuple *outer,
+		 const struct tuple *quote, const struct icmp_layout *at);
+
+__noinline int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, const struct tuple *outer,
+			    const struct tuple *quote, const struct icmp_layout *at)
+{
+	struct tuple to;
+	int r;
+
+	if (!flow || !outer || !quote || !at)
+		return -BH_SERVICE_NAT;
+	to = *quote;
+	to.src = addr_eq(&quote->src, &flow->nat.addr) ? quote->dst : quote->src;
+	to.sport = flow->nat.client_port;
+	to.dst = flow->nat.addr;
+	to.dport = flow->nat.port;
+	r = quote_rewrite(skb, quote, &to, &at->quote);
+	if (r)
+		return -BH_SERVICE_NAT;
+	/* The error is from whom the client dialled, unless a router sent it. */
+	to.dst = to.src;
+	to = *quote;
+	to.src = addr_eq(&outer->src, &quote->dst) ? flow->nat.addr : outer->src;
+	to.sport = outer->sport;
+	to.dport = outer->dport;
+	return packet_rewrite(skb, outer, &to, &at->error) ? -BH_SERVICE_NAT : 0;
+}
+
+/* At the client's own interface, or, when it is its own backend, here and now. */
+static __always_inline int icmp_to_client(struct __sk_buff *skb, struct pass *pass,
+					  const struct packet *quote, const struct flow_view *view)
+{
+	struct icmp_layout at = { .error = layout_of(&pass->pkt), .quote = layout_of(quote) };
+	bool to_itself = addr_eq(&quote->src, &view->flow->nat.addr);
+
+	if (flow_is_reply(view) || (pass->direction == BH_EGRESS && !to_itself))
+		return 0;
+	if (to_itself)
+		pass->far = pass->own;
+	at.quote.l3 = pass->pkt.l4 + sizeof(struct icmp_head);
+	return icmp_rewrite(skb, view->flow, &pass->pkt.tuple, &quote->tuple, &at);
 }
 
 /* The quoted packet went the other way: its destination is the side the error
@@ -135,23 +201,21 @@ static __always_inline int quote_ipv6(struct __sk_buff *skb, struct packet *quot
 static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *pass)
 {
 	struct packet *pkt = &pass->pkt;
-	__u32 off = pkt->l4 + sizeof(struct icmp_head);
 	struct packet quote = { .ethertype = pkt->ethertype };
 	struct bh_flow_key key;
 	struct flow_view view;
 	struct bh_flow_end *own;
-	int r;
+	int r = quote_parse(skb, &quote, pkt->l4 + sizeof(struct icmp_head));
 
-	r = pkt->proto == IPPROTO_ICMP ? quote_ipv4(skb, &quote, off) : quote_ipv6(skb, &quote, off);
 	if (r < 0)
 		return r;
 	if (!addr_eq(&quote.src, &pkt->dst))
 		return -BH_ICMP_ERROR;
 	if (!addr_eq(&quote.dst, &pkt->src) && (pass->direction == BH_EGRESS || !icmp_from_any_router(pkt)))
 		return -BH_ICMP_ERROR;
-	view.src_is_hi = flow_key_fill(&key, &quote);
+	view.src_is_hi = flow_key_fill(&key, &quote.tuple);
 	view.flow = flow_find(&key);
-	if (!view.flow || !flow_is_live(view.flow, pass->now))
+	if (!view.flow || !flow_is_live(view.flow, pass->now) || view.flow->nat_kind == BH_NAT_ALIAS)
 		return -BH_ICMP_ERROR;
 	own = pass->direction == BH_EGRESS ? flow_dst(&view) : flow_src(&view);
 	if (!end_is_own(pass, own))
@@ -159,7 +223,7 @@ static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *
 	/* Policy moved on and no packet of the flow was judged since. */
 	if (own->revision != pass->own.revision && !(pass->config->flags & BH_CONFIG_KEEP_FLOWS))
 		return -BH_ICMP_ERROR;
-	return 0;
+	return view.flow->nat_kind == BH_NAT_REAL ? icmp_to_client(skb, pass, &quote, &view) : 0;
 }
 
 #endif

@@ -97,6 +97,43 @@ struct {
 } bh_frags SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_FRONTS_MAX);
+	__type(key, struct bh_front);
+	__type(value, struct bh_service);
+} bh_services SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BH_GROUPS_MAX);
+	__type(key, struct bh_group_key);
+	__type(value, struct bh_group);
+} bh_backends SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BH_AFFINITIES_MAX);
+	__type(key, struct bh_affinity_key);
+	__type(value, struct bh_affinity);
+} bh_affinity SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} bh_service_gen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bh_scratch);
+} bh_scratch SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BH_ENDPOINTS_MAX);
 	__type(key, __u32);

@@ -5,7 +5,8 @@
  *
  * Headers are read in place when the linear part holds them and copied out when
  * it does not (THREATS L1: a frame from AF_PACKET may have 14 linear bytes). The
- * packet is never pulled and never written (L2).
+ * packet is never pulled (L2), and written only to translate a Service's address,
+ * when nothing reads it any more (rewrite.h).
  */
 #ifndef BPF_PARSE_H
 #define BPF_PARSE_H
@@ -27,16 +28,36 @@ enum packet_bits {
 	PKT_EXT = 1 << 4,	/* IPv6 headers stood before the protocol's */
 };
 
-struct packet {
+/* A connection as one of its packets names it. No padding: the second half is the
+ * key of the Services' table as it stands. */
+struct tuple {
 	struct bh_addr src;
-	struct bh_addr dst;
 	__be16 sport; /* as the flow key has them: echo uses id and BH_ECHO_PORT */
+	__u16 pad;
+	struct bh_addr dst;
 	__be16 dport;
-	__be32 frag_id;
-	__u32 l4;     /* offset of the protocol's header in the frame */
-	__u32 l4_len; /* what the IP header says there is, from l4 on */
-	__u16 ethertype;
 	__u8 proto;
+	__u8 pad2;
+};
+BH_ASSERT_SIZE(struct tuple, 40);
+
+struct packet {
+	union {
+		struct tuple tuple;
+		struct {
+			struct bh_addr src;
+			__be16 sport;
+			__u16 pad;
+			struct bh_addr dst;
+			__be16 dport;
+			__u8 proto;
+			__u8 pad2;
+		};
+	};
+	__be32 frag_id;
+	__u16 l4;     /* offset of the protocol's header in the frame */
+	__u16 l4_len; /* what the IP header says there is, from l4 on */
+	__u16 ethertype;
 	__u8 bits; /* enum packet_bits */
 	__u8 tcp_flags;
 	__u8 icmp_type;
@@ -53,33 +74,31 @@ struct packet {
 #define IP4_L4_OFF (L3_OFF + 20)
 #define IP6_L4_OFF (L3_OFF + 40)
 
-/* A pointer to `len` bytes at `off`: into the packet, or into buf. */
-static __always_inline const void *frame_at(struct __sk_buff *skb, __u32 off, void *buf, __u32 len)
+/* A pointer to `len` bytes at `off` in the linear part, or null. */
+static __always_inline const void *frame_linear(struct __sk_buff *skb, __u32 off, __u32 len)
 {
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;
 
-	if (likely(data + off + len <= end))
-		return data + off;
-	return bpf_skb_load_bytes(skb, off, buf, len) < 0 ? NULL : buf;
+	return likely(data + off + len <= end) ? data + off : NULL;
 }
 
-/* The same where the offset is known only at run time. */
+/* The same wherever the bytes are: copied out. */
 static __always_inline const void *frame_copy(struct __sk_buff *skb, __u32 off, void *buf, __u32 len)
 {
 	return bpf_skb_load_bytes(skb, off, buf, len) < 0 ? NULL : buf;
 }
 
-/* `in_place` is a constant: true where `off` is one. */
-#define header_at(skb, off, buf, in_place)                                                                   \
-	((in_place) ? frame_at(skb, off, &(buf), sizeof(buf)) : frame_copy(skb, off, &(buf), sizeof(buf)))
+/* `plain` is a constant, see hook.h: only what lies in the linear part. */
+#define header_at(skb, off, buf, plain)                                                                      \
+	((plain) ? frame_linear(skb, off, sizeof(buf)) : frame_copy(skb, off, &(buf), sizeof(buf)))
 
 static __always_inline int short_of(const struct packet *pkt)
 {
 	return pkt->bits & PKT_FRAG_FIRST ? -BH_FRAG_SHORT : -BH_SHORT;
 }
 
-static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool in_place)
+static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool plain)
 {
 	struct tcphdr buf;
 	const struct tcphdr *tcp;
@@ -87,7 +106,7 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *pkt, 
 
 	if (pkt->l4_len < sizeof(buf))
 		return short_of(pkt);
-	tcp = header_at(skb, off, buf, in_place);
+	tcp = header_at(skb, off, buf, plain);
 	if (!tcp)
 		return -BH_SHORT;
 	header = tcp->doff * 4;
@@ -103,7 +122,7 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *pkt, 
 	return 0;
 }
 
-static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool in_place)
+static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool plain)
 {
 	struct udphdr buf;
 	const struct udphdr *udp;
@@ -111,7 +130,7 @@ static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *pkt, 
 
 	if (pkt->l4_len < sizeof(buf))
 		return short_of(pkt);
-	udp = header_at(skb, off, buf, in_place);
+	udp = header_at(skb, off, buf, plain);
 	if (!udp)
 		return -BH_SHORT;
 	len = bpf_ntohs(udp->len);
@@ -131,14 +150,14 @@ struct sctp_common {
 	__be32 checksum;
 };
 
-static __always_inline int parse_sctp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool in_place)
+static __always_inline int parse_sctp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool plain)
 {
 	struct sctp_common buf;
 	const struct sctp_common *sctp;
 
 	if (pkt->l4_len < sizeof(buf))
 		return short_of(pkt);
-	sctp = header_at(skb, off, buf, in_place);
+	sctp = header_at(skb, off, buf, plain);
 	if (!sctp)
 		return -BH_SHORT;
 	pkt->sport = sctp->source;
@@ -170,14 +189,14 @@ static __always_inline bool icmp_is_reply(const struct packet *pkt)
 	return pkt->icmp_type == (pkt->proto == IPPROTO_ICMP ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY);
 }
 
-static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool in_place)
+static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool plain)
 {
 	struct icmp_head buf;
 	const struct icmp_head *icmp;
 
 	if (pkt->l4_len < sizeof(buf))
 		return short_of(pkt);
-	icmp = header_at(skb, off, buf, in_place);
+	icmp = header_at(skb, off, buf, plain);
 	if (!icmp)
 		return -BH_SHORT;
 	pkt->icmp_type = icmp->type;
@@ -192,19 +211,21 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *pkt,
 	return 0;
 }
 
-static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool in_place)
+static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *pkt, __u32 off, bool plain)
 {
 	pkt->l4 = off;
 	if (pkt->bits & PKT_FRAG_LATER)
 		return 0;
 	if (pkt->proto == IPPROTO_TCP)
-		return parse_tcp(skb, pkt, off, in_place);
+		return parse_tcp(skb, pkt, off, plain);
 	if (pkt->proto == IPPROTO_UDP)
-		return parse_udp(skb, pkt, off, in_place);
+		return parse_udp(skb, pkt, off, plain);
+	if (plain)
+		return -BH_SHORT;
 	if (pkt->proto == (pkt->ethertype == ETH_P_IP ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return parse_icmp(skb, pkt, off, in_place);
+		return parse_icmp(skb, pkt, off, plain);
 	if (pkt->proto == IPPROTO_SCTP)
-		return parse_sctp(skb, pkt, off, in_place);
+		return parse_sctp(skb, pkt, off, plain);
 	return 0;
 }
 
@@ -235,10 +256,10 @@ static __always_inline int parse_fragment(struct packet *pkt, __u32 offset, bool
 	return 0;
 }
 
-static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pkt)
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pkt, bool plain)
 {
 	struct iphdr buf;
-	const struct iphdr *ip = frame_at(skb, L3_OFF, &buf, sizeof(buf));
+	const struct iphdr *ip = header_at(skb, L3_OFF, buf, plain);
 	__u32 total, frag;
 	int r;
 
@@ -258,6 +279,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pkt)
 	pkt->l4_len = total - sizeof(*ip);
 	frag = bpf_ntohs(ip->frag_off);
 	if (unlikely(frag & 0xbfff)) {
+		if (plain)
+			return -BH_FRAG_OFF;
 		if (frag & 0x8000)
 			return -BH_MALFORMED;
 		pkt->frag_id = ip->id;
@@ -265,7 +288,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pkt)
 		if (r < 0)
 			return r;
 	}
-	return parse_l4(skb, pkt, IP4_L4_OFF, true);
+	return parse_l4(skb, pkt, IP4_L4_OFF, plain);
 }
 
 #endif

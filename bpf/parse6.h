@@ -140,10 +140,11 @@ static __always_inline bool addr_is_v4_in_v6(const struct bh_addr *a)
 	return a->w[2] == 0 && a->w[3] != 0; /* ::1 among them */
 }
 
-static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *pkt, bool options_allowed)
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *pkt, bool options_allowed,
+				      bool plain)
 {
 	struct ipv6hdr buf;
-	const struct ipv6hdr *ip = frame_at(skb, L3_OFF, &buf, sizeof(buf));
+	const struct ipv6hdr *ip = header_at(skb, L3_OFF, buf, plain);
 
 	if (!ip)
 		return -BH_SHORT;
@@ -158,9 +159,9 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *pkt,
 		return -BH_SHORT;
 	if (addr_is_v4_in_v6(&pkt->src) || addr_is_v4_in_v6(&pkt->dst))
 		return -BH_MARTIAN;
-	if (unlikely(is_ext_header(pkt->proto)))
+	if (!plain && unlikely(is_ext_header(pkt->proto)))
 		return parse_ipv6_ext(skb, pkt, options_allowed);
-	return parse_l4(skb, pkt, IP6_L4_OFF, true);
+	return parse_l4(skb, pkt, IP6_L4_OFF, plain);
 }
 
 #endif

@@ -14,14 +14,25 @@ struct end {
 	__u32 revision; /* read before its subjects were: see struct bh_endpoint */
 };
 
+/* How a Service's translation concerns the packet (nat.h). */
+enum pass_nat {
+	NAT_NONE,
+	NAT_FORWARD, /* pkt is as it leaves, `other` as it came */
+	NAT_REPLY,   /* pkt is as it came, `other` as the client shall see it */
+};
+
 struct pass {
 	struct packet pkt;
+	struct tuple other;
 	const struct bh_config *config;
 	struct end own; /* the hook's endpoint */
 	struct end far; /* from_pod: a local receiver; to_pod: a local sender */
 	__u64 now;	/* jiffies64 */
 	__u32 ingress_ifindex;
 	__u8 direction; /* enum bh_direction of own */
+	__u8 nat;	/* enum pass_nat */
+	bool alias_due; /* the client's tuple needs a record */
+	__u16 services; /* bh_service_gen, read before the Services were asked */
 	bool receiver_is_node;
 
 	/* What policy said, for the event. */

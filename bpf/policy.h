@@ -10,12 +10,6 @@
 #include "bpf/pass.h"
 #include "bpf/verdict.h"
 
-static __always_inline bool port_is_dhcp(__be16 port)
-{
-	return port == bpf_htons(67) || port == bpf_htons(68) || port == bpf_htons(546) ||
-	       port == bpf_htons(547);
-}
-
 /* Both words of the row at once, so that the two directions belong together. */
 static __always_inline __u32 subject_of(const struct bh_endpoint *row, __u8 direction)
 {
@@ -40,16 +34,60 @@ static __always_inline bool is_group_bound(const struct pass *pass)
 	return (pass->pkt.bits & PKT_GROUP_MAC) || addr_is_multicast(&pass->pkt.dst);
 }
 
-static __always_inline void question_fill(struct question *ask, const struct pass *pass, bool reversed)
-{
-	const struct packet *pkt = &pass->pkt;
-	__be16 port = reversed ? pkt->sport : pkt->dport;
+enum judge_bits {
+	JUDGE_REVERSED = ASK_REVERSED,
+	JUDGE_GROUP_MAC = ASK_GROUP_MAC,
+	JUDGE_NODE = 1 << 8,   /* the receiver is this node */
+	JUDGE_ITSELF = 1 << 9, /* both ends are one pod (R17) */
+};
 
-	ask->proto = pkt->proto;
-	ask->port = proto_has_ports(pkt->proto) ? bpf_ntohs(port) : 0;
-	ask->bits = pass->config->flags & BH_CONFIG_ALLOW_ENCAP ? ASK_ENCAP_ALLOWED : 0;
-	if (!reversed && is_group_bound(pass))
-		ask->bits |= ASK_MULTICAST;
+/* What connection_judge() says: a reason in the lowest byte, and whose. */
+enum judge_answer {
+	JUDGE_REASON = 0xff,
+	JUDGE_OPENER = 1 << 8,	 /* the opener's rule decided it */
+	JUDGE_RECEIVER = 1 << 9, /* the receiver's did */
+	JUDGE_AUDITED = 1 << 10,
+};
+
+static __always_inline __u32 judge_note(int answer, __u32 whose)
+{
+	if (answer == BH_ALLOW)
+		return 0;
+	return answer < 0 ? whose | (-answer & JUDGE_REASON) : whose | JUDGE_AUDITED;
+}
+
+/* The opener's side. BH_ALLOW, BH_AUDIT or a negative reason. */
+static __always_inline int egress_ask(const struct tuple *packet, const struct bh_endpoint *opener,
+				      __u32 bits, __u32 config_flags)
+{
+	if ((bits & JUDGE_NODE) && (opener->flags & BH_EP_TO_NODE))
+		return BH_ALLOW; /* R16 */
+	if (endpoint_owns(opener, bits & JUDGE_REVERSED ? &packet->src : &packet->dst))
+		return BH_ALLOW; /* R17 */
+	return verdict_ask(packet, subject_of(opener, BH_EGRESS), bits, config_flags);
+}
+
+/* Either end may be null. An enum judge_answer. A global function, as verdict_ask()
+ * is. */
+__u32 connection_judge(const struct tuple *packet, const struct bh_endpoint *opener,
+		       const struct bh_endpoint *receiver, __u32 bits, __u32 config_flags);
+
+__noinline __u32 connection_judge(const struct tuple *packet, const struct bh_endpoint *opener,
+				  const struct bh_endpoint *receiver, __u32 bits, __u32 config_flags)
+{
+	__u32 said = 0, more;
+
+	if (!packet)
+		return BH_POLICY;
+	if (opener)
+		said = judge_note(egress_ask(packet, opener, bits, config_flags), JUDGE_OPENER);
+	if ((said & JUDGE_REASON) || !receiver || (bits & JUDGE_ITSELF))
+		return said;
+	more = judge_note(
+		verdict_ask(packet, subject_of(receiver, BH_INGRESS), bits | ASK_INGRESS, config_flags),
+		JUDGE_RECEIVER);
+	/* What was said last is what is told. */
+	return more ? more | (said & JUDGE_AUDITED) : said;
 }
 
 static __always_inline void pass_note(struct pass *pass, const struct end *end, __u8 direction, bool reversed)
@@ -59,56 +97,26 @@ static __always_inline void pass_note(struct pass *pass, const struct end *end, 
 	pass->reversed = reversed;
 }
 
-/* The opener's side. BH_ALLOW, BH_AUDIT or a negative reason. */
-static __always_inline int egress_ask(struct pass *pass, struct end *opener, bool reversed)
-{
-	const struct bh_addr *receiver = reversed ? &pass->pkt.src : &pass->pkt.dst;
-	struct question ask = { .peer = *receiver };
-
-	if (pass->receiver_is_node && (opener->row->flags & BH_EP_TO_NODE))
-		return BH_ALLOW; /* R16 */
-	if (endpoint_owns(opener->row, receiver))
-		return BH_ALLOW; /* R17 */
-	question_fill(&ask, pass, reversed);
-	if (ask.proto == IPPROTO_UDP && port_is_dhcp(bpf_htons(ask.port)))
-		ask.bits |= ASK_DHCP;
-	ask.subject = subject_of(opener->row, BH_EGRESS);
-	return verdict_ask(&ask);
-}
-
-static __always_inline int ingress_ask(struct pass *pass, struct end *receiver, bool reversed)
-{
-	struct question ask = { .peer = reversed ? pass->pkt.dst : pass->pkt.src };
-
-	question_fill(&ask, pass, reversed);
-	ask.subject = subject_of(receiver->row, BH_INGRESS);
-	return verdict_ask(&ask);
-}
-
 /* Either end's row may be null; pass->receiver_is_node is set. 0, or a negative
  * reason. */
 static __always_inline int connection_ask(struct pass *pass, struct end *opener, struct end *receiver,
 					  bool reversed)
 {
-	int r;
+	__u32 bits = reversed ? JUDGE_REVERSED : 0, said;
 
-	if (opener->row) {
-		r = egress_ask(pass, opener, reversed);
-		if (r != BH_ALLOW)
-			pass_note(pass, opener, BH_EGRESS, reversed);
-		if (r < 0)
-			return r;
-		pass->audited |= r == BH_AUDIT;
-	}
-	if (receiver->row && receiver->row != opener->row) {
-		r = ingress_ask(pass, receiver, reversed);
-		if (r != BH_ALLOW)
-			pass_note(pass, receiver, BH_INGRESS, reversed);
-		if (r < 0)
-			return r;
-		pass->audited |= r == BH_AUDIT;
-	}
-	return 0;
+	if (pass->pkt.bits & PKT_GROUP_MAC)
+		bits |= JUDGE_GROUP_MAC;
+	if (pass->receiver_is_node)
+		bits |= JUDGE_NODE;
+	if (opener->row == receiver->row)
+		bits |= JUDGE_ITSELF;
+	said = connection_judge(&pass->pkt.tuple, opener->row, receiver->row, bits, pass->config->flags);
+	if (said & JUDGE_RECEIVER)
+		pass_note(pass, receiver, BH_INGRESS, reversed);
+	else if (said & JUDGE_OPENER)
+		pass_note(pass, opener, BH_EGRESS, reversed);
+	pass->audited |= !!(said & JUDGE_AUDITED);
+	return -(int)(said & JUDGE_REASON);
 }
 
 #endif

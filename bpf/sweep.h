@@ -7,6 +7,7 @@
 #ifndef BPF_SWEEP_H
 #define BPF_SWEEP_H
 
+#include "bpf/flow_key.h"
 #include "bpf/quota.h"
 
 struct bpf_map;
@@ -40,12 +41,50 @@ static __always_inline void sweep_orphan(struct bh_flow *flow, const struct swee
 		__sync_val_compare_and_swap(&flow->expires, expires, sweep->now);
 }
 
+/* When the connection expires that an alias stands for: then so does the alias. */
+static __noinline __u64 alias_expires(const struct bh_flow_key *key, const struct bh_flow *alias, __u64 now)
+{
+	bool client_is_hi = alias->state & BH_FLOW_OPENER_HI;
+	const struct bh_addr *front = client_is_hi ? &key->lo : &key->hi;
+	const struct bh_addr *client = client_is_hi ? &key->hi : &key->lo;
+	struct bh_flow_key real_key;
+	const struct bh_flow *real;
+
+	/* To itself, a pod goes by the Service's address (nat.h). */
+	if (addr_eq(client, &alias->nat.addr))
+		client = front;
+	flow_key_sort(&real_key, client, alias->nat.client_port, &alias->nat.addr, alias->nat.port,
+		      key->proto);
+	real = bpf_map_lookup_elem(&bh_flows, &real_key);
+	if (!real || real->nat_kind != BH_NAT_REAL || READ_ONCE(real->expires) <= now ||
+	    !addr_eq(&real->nat.addr, front) ||
+	    real->nat.port != (client_is_hi ? key->lo_port : key->hi_port) ||
+	    real->nat.client_port != (client_is_hi ? key->hi_port : key->lo_port))
+		return now;
+	return READ_ONCE(real->expires);
+}
+
+/* Returns what `expires` is afterwards. */
+static __always_inline __u64 alias_sync(const struct bh_flow_key *key, struct bh_flow *alias, __u64 now,
+					__u64 expires)
+{
+	__u64 wanted = alias_expires(key, alias, now);
+
+	if (wanted == now && expires <= now)
+		return expires;
+	if (wanted != expires)
+		__sync_val_compare_and_swap(&alias->expires, expires, wanted);
+	return wanted;
+}
+
 static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh_flow *flow,
 			 struct sweep *sweep)
 {
 	__u64 expires = READ_ONCE(flow->expires);
 	__u32 owner, owner_ifindex;
 
+	if (flow->nat_kind == BH_NAT_ALIAS)
+		expires = alias_sync(key, flow, sweep->now, expires);
 	sweep_orphan(flow, sweep, expires);
 	sweep->remaining++;
 	if ((__s64)(sweep->now - expires) <= (__s64)sweep->hz)
@@ -75,8 +114,10 @@ static __always_inline __u32 sweep_run(__u64 now, __u32 hz)
 
 /* Is the daemon gone? One CPU sweeps in its place, the others go on. A walk over a
  * full table takes milliseconds, so this happens only where a connection would
- * be refused otherwise. */
-static __always_inline bool sweep_if_overdue(__u64 now, __u32 hz)
+ * be refused otherwise. A global function: the verifier looks at it once. */
+bool sweep_if_overdue(__u64 now, __u32 hz);
+
+__noinline bool sweep_if_overdue(__u64 now, __u32 hz)
 {
 	__u32 zero = 0;
 	__u64 *last = bpf_map_lookup_elem(&bh_sweeps, &zero);

@@ -30,6 +30,14 @@ static __always_inline const struct bh_endpoint *local_sender(const struct pass 
 	return row && READ_ONCE(row->ifindex) != 0 ? row : NULL;
 }
 
+/* A backend's answer reaches the client as from the Service. */
+static __always_inline void to_pod_touch(struct pass *pass, const struct flow_view *view)
+{
+	flow_touch(pass, view);
+	if (unlikely(view->flow->nat_kind == BH_NAT_REAL) && flow_is_reply(view))
+		nat_reply(pass, view->flow);
+}
+
 /* The far end stays empty: replies go back through the stack, which may have
  * translated this packet's destination on its way. */
 static __always_inline int to_pod_open(struct pass *pass, const struct bh_flow_key *key,
@@ -61,7 +69,7 @@ static __always_inline int to_pod_trusted(struct pass *pass, const struct bh_flo
 	const struct packet *pkt = &pass->pkt;
 
 	if (known && !(pkt->bits & PKT_SYN)) {
-		flow_touch(pass, view);
+		to_pod_touch(pass, view);
 		return 0;
 	}
 	if ((pkt->bits & PKT_FRAG_LATER) || (pkt->tcp_flags & TCP_RST) || icmp_only_answers(pkt))
@@ -82,7 +90,7 @@ static __always_inline int to_pod_known(struct pass *pass, struct flow_view *vie
 		if (r < 0)
 			return r;
 	}
-	flow_touch(pass, view);
+	to_pod_touch(pass, view);
 	return 0;
 }
 
@@ -93,10 +101,10 @@ static __always_inline int to_pod_flow(struct pass *pass)
 	bool known;
 	int r;
 
-	view.src_is_hi = flow_key_fill(&key, &pass->pkt);
+	view.src_is_hi = flow_key_fill(&key, &pass->pkt.tuple);
 	view.flow = flow_find(&key);
-	known = view.flow && flow_is_live(view.flow, pass->now) && end_is_own(pass, flow_dst(&view)) &&
-		far_resolve(pass, flow_src(&view));
+	known = view.flow && flow_is_live(view.flow, pass->now) && nat_fits(pass, view.flow) &&
+		end_is_own(pass, flow_dst(&view)) && far_resolve(pass, flow_src(&view));
 	if (is_trusted(pass))
 		return to_pod_trusted(pass, &key, &view, known);
 	/* A forwarded packet that wears the node's address is not the node (S17). */

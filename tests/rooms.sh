@@ -44,11 +44,12 @@ file_only() { # header pattern, the files that may include it
 
 may base '<cjson/' '<yaml\.h>'
 may policy '"base/(err|text|addr|cleanup)\.h"'
+may service '"base/(err|addr)\.h"' '"policy/(model|change)\.h"'
 may report '"base/' '"policy/(model|explain)\.h"' '<cjson/'
 may kube '"base/' '"policy/(model|change)\.h"' '<cjson/' '<curl/'
 may dataplane '"base/' '<bpf/' '<netlink/' '<nftables/'
 may cni '"base/' '"dataplane/' '<cjson/'
-may agent '"(base|policy|report|kube|dataplane)/' '<event2/' '<cjson/'
+may agent '"(base|policy|service|report|kube|dataplane)/' '<event2/' '<cjson/'
 may cli '"(base|policy|report|kube)/' '<cjson/'
 file_only 'yaml\.h' '^src/base/yaml(_line)?\.c$'
 file_only 'netlink/' '^src/dataplane/(link|route|neigh|nl)[a-z_]*\.[ch]$'

@@ -16,7 +16,7 @@
 
 #include <linux/types.h>
 
-#define BH_ABI 1
+#define BH_ABI 2
 
 #define BH_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed its size")
 
@@ -32,6 +32,11 @@
 #define BH_PORT_LIST_MAX  4096	 /* port ranges in one list */
 #define BH_FLOWS_MAX	  262144 /* flow records */
 #define BH_FRAG_WAYS	  64	 /* fragment records per endpoint */
+#define BH_FRONTS_MAX	  65536	 /* Service addresses, each with a port and a protocol */
+#define BH_GROUPS_MAX	  262144 /* groups of backends */
+#define BH_GROUP_SIZE	  8	 /* backends in a group */
+#define BH_FRONT_BACKENDS 8192	 /* backends of one front */
+#define BH_AFFINITIES_MAX 32768	 /* clients that a front remembers, over all fronts */
 #define BH_EVENTS_BYTES	  (1 << 20)
 #define BH_RANGES_MAX	  32768 /* pod ranges of the cluster's nodes */
 #define BH_RANGE_LENS	  8	/* different lengths among them */
@@ -48,6 +53,10 @@
 #define BH_MAP_FLOWS	   "bh_flows"
 #define BH_MAP_SWEEPS	   "bh_sweeps"
 #define BH_MAP_FRAGS	   "bh_frags"
+#define BH_MAP_SERVICES	   "bh_services"
+#define BH_MAP_BACKENDS	   "bh_backends"
+#define BH_MAP_AFFINITY	   "bh_affinity"
+#define BH_MAP_SERVICE_GEN "bh_service_gen"
 #define BH_MAP_USAGE	   "bh_usage"
 #define BH_MAP_EVENTS	   "bh_events"
 #define BH_MAP_COUNTERS	   "bh_counters"
@@ -69,6 +78,28 @@ struct bh_addr {
 	};
 };
 BH_ASSERT_SIZE(struct bh_addr, 16);
+
+/*
+ * 1 where (a, a_port) sorts after (b, b_port), compared as bytes, else 0: the order of
+ * the two ends in a flow's key, and of the backends in a set. It is the borrow of b - a
+ * and takes no branch: each would double what the verifier has to follow.
+ */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define BH_BE32(x) __builtin_bswap32(x)
+#define BH_BE16(x) __builtin_bswap16(x)
+#else
+#define BH_BE32(x) (x)
+#define BH_BE16(x) (x)
+#endif
+static inline __u64 bh_sorts_after(const struct bh_addr *a, __be16 a_port, const struct bh_addr *b,
+				   __be16 b_port)
+{
+	__u64 borrow = ((__u64)BH_BE16(b_port) - BH_BE16(a_port)) >> 63;
+
+	for (int i = 3; i >= 0; i--)
+		borrow = ((__u64)BH_BE32(b->w[i]) - BH_BE32(a->w[i]) - borrow) >> 63;
+	return borrow;
+}
 
 /* Direction as NetworkPolicy says it: seen from the pod. */
 enum bh_direction {
@@ -200,9 +231,15 @@ BH_ASSERT_SIZE(struct bh_port, 8);
 
 /*
  * bh_flows: one record for both directions. The key is direction-free: the
- * smaller (address, port), compared as bytes, is `lo`. ICMP echo uses the id as
+ * end that bh_sorts_after() is `hi`. ICMP echo uses the id as
  * the requester's port and BH_ECHO_PORT as the other's; port-less protocols use
  * 0 and 0. Created, judged again, expired and deleted only in the kernel.
+ *
+ * A connection to a Service has two records, found from its two tuples. The one
+ * under (client, backend) is the connection: judged, touched, expired; its `nat`
+ * is what the client dialled. The one under (client, Service) is an alias: its
+ * `nat` is where that went, and it lives exactly as long as the other one
+ * (bpf/sweep.h). Both are charged to the client.
  */
 #define BH_ECHO_PORT 8 /* host order */
 struct bh_flow_key {
@@ -230,15 +267,94 @@ struct bh_flow_end {
 	__u32 revision; /* of the endpoint when it judged this flow */
 };
 
+enum bh_nat_kind {
+	BH_NAT_NONE = 0,
+	BH_NAT_ALIAS = 1, /* nat: the backend, and the client's port towards it */
+	BH_NAT_REAL = 2,  /* nat: the Service, and the client's port towards it */
+};
+
+struct bh_nat {
+	struct bh_addr addr;
+	__be16 port;
+	__be16 client_port;
+};
+BH_ASSERT_SIZE(struct bh_nat, 20);
+
 struct bh_flow {
 	struct bh_flow_end end[2];
 	__u64 expires; /* jiffies64 */
 	__u32 owner;   /* slot charged for this record */
 	__u32 owner_ifindex;
-	__u8 state; /* enum bh_flow_state */
-	__u8 pad[7];
+	__u8 state;	/* enum bh_flow_state */
+	__u8 nat_kind;	/* enum bh_nat_kind */
+	__u16 services; /* bh_service_gen when the Services were last asked about it */
+	struct bh_nat nat;
 };
-BH_ASSERT_SIZE(struct bh_flow, 48);
+BH_ASSERT_SIZE(struct bh_flow, 64);
+
+/*
+ * bh_services: a front, an address and port that clients dial, -> its backends.
+ * bh_backends: the backends of a set, BH_GROUP_SIZE to a row, sorted by
+ * bh_sorts_after() over the whole set. Sets are immutable while a front names them
+ * and their numbers are not used twice by one daemon: a change writes a new set,
+ * flips the front's row, waits out the programs that run and erases the old one.
+ * bh_affinity: which backend a client was last given. Written by the programs, so
+ * a front's own and not the set's; the oldest goes when it is full.
+ * bh_service_gen[0]: changes after fronts or backends of UDP came or went, so that
+ * live UDP flows ask again: nothing in UDP tells a client that a backend is gone.
+ */
+struct bh_front {
+	struct bh_addr addr;
+	__be16 port;
+	__u8 proto;
+	__u8 pad;
+};
+BH_ASSERT_SIZE(struct bh_front, 20);
+
+struct bh_service {
+	__u32 set;
+	__u32 count;	  /* backends; 0: nobody serves it now */
+	__u32 affinity_s; /* 0: each connection is drawn anew */
+	__u32 pad;
+};
+BH_ASSERT_SIZE(struct bh_service, 16);
+
+struct bh_group_key {
+	__u32 set;
+	__u32 group; /* backend index / BH_GROUP_SIZE */
+};
+BH_ASSERT_SIZE(struct bh_group_key, 8);
+
+struct bh_backend {
+	struct bh_addr addr;
+	__be16 port;
+	__u16 pad;
+};
+BH_ASSERT_SIZE(struct bh_backend, 20);
+
+struct bh_group {
+	struct bh_backend backend[BH_GROUP_SIZE];
+};
+BH_ASSERT_SIZE(struct bh_group, 160);
+
+/* bh_scratch, per CPU: working space of one program run; no meaning afterwards. */
+struct bh_scratch {
+	__u64 words[32];
+};
+BH_ASSERT_SIZE(struct bh_scratch, 256);
+
+struct bh_affinity_key {
+	struct bh_addr client;
+	struct bh_front front;
+};
+BH_ASSERT_SIZE(struct bh_affinity_key, 36);
+
+struct bh_affinity {
+	__u64 used; /* jiffies64 of the last connection */
+	struct bh_backend backend;
+	__u32 pad;
+};
+BH_ASSERT_SIZE(struct bh_affinity, 32);
 
 /* bh_sweeps[0]: jiffies64 of the last sweep over bh_flows. The daemon asks for one
  * every second; when none has come for BH_SWEEP_OVERDUE_S and an endpoint's quota
@@ -288,10 +404,13 @@ struct bh_event {
 	__u8 icmp_type;
 	__u8 icmp_code;
 	__u8 pad;
-	__u16 ethertype; /* host order; meaningful when no IP header was read */
-	__u16 length;	 /* of the frame */
+	__u16 ethertype;	/* host order; meaningful when no IP header was read */
+	__u16 length;		/* of the frame */
+	struct bh_addr service; /* what the client dialled, when a Service was in between; else zero */
+	__be16 service_port;
+	__u8 pad2[6];
 };
-BH_ASSERT_SIZE(struct bh_event, 64);
+BH_ASSERT_SIZE(struct bh_event, 88);
 
 /* bh_next[enum bh_direction]: the programs of the layout after this one, while its
  * daemon takes the hooks over. One flag in bh_config sends every packet of the node

@@ -110,6 +110,7 @@ static void on_world_change(const struct change *change, void *data)
 
 	enforce_tell(change, &agent->enforce);
 	revisions_tell(&agent->revisions, change, time(NULL));
+	agent_services_tell(agent, change);
 }
 
 int agent_new(const struct config *config, struct agent **ret_agent, struct err *err)
@@ -122,11 +123,12 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	agent->config = config;
 	agent->node.fd = agent->network.link_fd = agent->network.nft_fd = -1;
 	agent->started_ms = stamp_now_ms();
+	agent->services = services_new();
 	revisions_init(&agent->revisions);
 	store_init(&agent->store, on_world_change, agent);
 	agent->store.world.posture = config->posture;
 	agent->base = event_base_new();
-	if (!agent->base)
+	if (!agent->base || !agent->services)
 		return err_set(err, ENOMEM, "event loop");
 	if ((r = kernel_start(agent, err)) < 0 || (r = memory_load(agent, err)) < 0 ||
 	    (r = source_open(agent, err)) < 0 || (r = control_open(agent, &agent->control, err)) < 0 ||
@@ -171,6 +173,7 @@ struct agent *agent_free(struct agent *agent)
 	event_drop(agent->on_links);
 	event_drop(agent->on_nft);
 	event_drop(agent->on_network);
+	event_drop(agent->on_services);
 	ring_free(agent->ring);
 	agent->store.tell = NULL;
 	store_done(&agent->store);
@@ -179,6 +182,7 @@ struct agent *agent_free(struct agent *agent)
 	attachments_done(&agent->attachments);
 	node_addrs_done(&agent->node);
 	network_done(&agent->network);
+	services_free(agent->services);
 	free(agent->network_nodes);
 	drops_done(&agent->drops);
 	manifests_free(agent->manifests);
@@ -228,6 +232,7 @@ int agent_attach(struct agent *agent, struct attachment *attachment, struct err 
 	r = attachments_put(&agent->attachments, attachment, err);
 	if (r == 0)
 		agent_recompile_soon(agent);
+	agent->services_touch = true;
 	return r;
 }
 
@@ -250,5 +255,6 @@ void agent_detach(struct agent *agent, const char *container_id, const char *ifn
 			 err.msg);
 	log_info("detached pod=%s/%s container=%s ifindex=%u", endpoint->namespace, endpoint->pod,
 		 attachment->container_id, endpoint->ifindex);
+	agent->services_touch = true;
 	agent_recompile_soon(agent);
 }

@@ -29,6 +29,7 @@
 #include "kube/cluster.h"
 #include "kube/manifests.h"
 #include "report/report.h"
+#include "service/services.h"
 
 struct control;
 struct exporter;
@@ -49,6 +50,9 @@ struct agent {
 	struct revisions revisions;
 	struct node_addrs node;
 	struct network network;
+	struct services *services;
+	bool services_known; /* they know the objects, and what the kernel has */
+	bool services_touch; /* pods or addresses here have changed since */
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;
@@ -65,7 +69,8 @@ struct agent {
 	unsigned int retry_ms;		     /* after a failed recompile; 0: the last one was good */
 	int64_t recompile_us, recompiled_us; /* how long the last one took, and when it ended */
 	struct event *on_recompile, *on_tidy, *on_fenced, *on_source, *on_reload, *on_address, *on_node,
-		*on_events, *on_second, *on_sweep, *on_term, *on_int, *on_links, *on_nft, *on_network;
+		*on_events, *on_second, *on_sweep, *on_term, *on_int, *on_links, *on_nft, *on_network,
+		*on_services;
 };
 
 /* Loads the kernel's side, takes over what is there, opens the sockets. */
@@ -106,6 +111,13 @@ void agent_cluster_words(const struct agent *agent, struct text *out); /* a line
 /* Brings the runtime's configuration to what it should say (agent_conflist.c).
  * Nothing happens before a pod could be added. */
 void agent_conflist(struct agent *agent);
+
+/* Services (agent_services.c): told of each change of the world, null for "all is void";
+ * brought into the kernel by the turn. */
+int agent_services_listen(struct agent *agent, struct err *err);
+void agent_services_tell(struct agent *agent, const struct change *change);
+void agent_services_turn(struct agent *agent);
+struct service_view agent_service_view(const struct agent *agent);
 
 /* The network between nodes (agent_network.c). */
 int agent_network_listen(struct agent *agent, struct err *err);

@@ -28,6 +28,7 @@ int agent_cluster_open(struct agent *agent, struct err *err)
 	const struct config *config = agent->config;
 	const struct cluster_options options = {
 		.timing = watch_timing_default,
+		.without_services = config->no_services,
 		.report = on_report,
 		.changed = on_changed,
 		.data = agent,
@@ -48,7 +49,7 @@ void agent_cluster_turn(struct agent *agent)
 	auto_text struct text why = { 0 };
 
 	cluster_drain(agent->cluster);
-	for (unsigned int i = 0; i < CLUSTER_KINDS; i++) {
+	for (unsigned int i = 0; i < cluster_n_kinds(agent->cluster); i++) {
 		struct cluster_kind_status kind = cluster_status(agent->cluster, i);
 
 		if (kind.degraded)
@@ -87,7 +88,7 @@ cJSON *agent_cluster_json(const struct agent *agent)
 {
 	auto_json cJSON *list = cJSON_CreateArray();
 
-	for (unsigned int i = 0; i < CLUSTER_KINDS; i++) {
+	for (unsigned int i = 0; i < cluster_n_kinds(agent->cluster); i++) {
 		struct cluster_kind_status kind = cluster_status(agent->cluster, i);
 		cJSON *json = kind_json(&kind);
 
@@ -101,7 +102,7 @@ cJSON *agent_cluster_json(const struct agent *agent)
 
 void agent_cluster_words(const struct agent *agent, struct text *out)
 {
-	for (unsigned int i = 0; i < CLUSTER_KINDS; i++) {
+	for (unsigned int i = 0; i < cluster_n_kinds(agent->cluster); i++) {
 		struct cluster_kind_status kind = cluster_status(agent->cluster, i);
 		char since[STAMP_MAX], why[600];
 

@@ -146,6 +146,7 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
 			 agent->store.world.n_netpols, agent->attachments.n,
 			 posture_name(agent->config->posture.posture));
+	agent_services_turn(agent);
 	agent_network_turn(agent);
 	if (!agent->conflist_known)
 		agent_conflist(agent);
@@ -338,5 +339,6 @@ int agent_listen(struct agent *agent, struct err *err)
 	    !agent->on_node || !agent->on_source || !agent->on_address || !agent->on_events ||
 	    !agent->on_second || !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
-	return agent_network_listen(agent, err);
+	r = agent_services_listen(agent, err);
+	return r < 0 ? r : agent_network_listen(agent, err);
 }

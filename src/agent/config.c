@@ -254,6 +254,19 @@ static int set_allow_encap(struct config *config, const cJSON *value, struct err
 	return want_flag(value, BH_CONFIG_ALLOW_ENCAP, &config->kernel.flags, err);
 }
 
+static int set_services(struct config *config, const cJSON *value, struct err *err)
+{
+	const char *text = "";
+	int r = want_string(value, &text, err);
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+		return err_set(err, EINVAL, "must be on or off");
+	config->no_services = strcmp(text, "off") == 0;
+	return 0;
+}
+
 static int set_keep_flows(struct config *config, const cJSON *value, struct err *err)
 {
 	return want_flag(value, BH_CONFIG_KEEP_FLOWS, &config->kernel.flags, err);
@@ -326,6 +339,7 @@ static const struct config_key keys[] = {
 	{ "oldFlowGrace", set_grace, NULL },
 	{ "timeouts", NULL, timeout_keys },
 	{ "cni", NULL, config_cni_keys },
+	{ "services", set_services, NULL },
 	{ "network", config_set_network, NULL },
 	{ "tunnelPort", config_set_tunnel_port, NULL },
 	{ "tunnelVNI", config_set_tunnel_vni, NULL },

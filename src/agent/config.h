@@ -38,6 +38,7 @@ struct config {
 	unsigned int grace_s;	 /* how long a chained pod's connections from before may go on */
 	struct conflist_settings cni;
 	struct network_settings network;
+	bool no_services; /* another component translates them */
 	struct posture_config posture;
 	struct bh_config kernel;
 };

@@ -19,6 +19,7 @@ enum health_part {
 	HEALTH_EVENTS,	  /* the event ring cannot be read */
 	HEALTH_STATE,	  /* state on disk and kernel disagree */
 	HEALTH_CONFLIST,  /* the runtime's network configuration could not be written */
+	HEALTH_SERVICES,  /* Services are not translated as they say */
 	HEALTH_NETWORK,	  /* the network between nodes is not as it should be */
 	HEALTH_PARTS,
 };

@@ -2,6 +2,7 @@
 /* bulkheadd: the node daemon. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "dataplane/loader.h"
 
 #define PLUGINS_FROM "/opt/cni/bin"
+#define LARGE_BLOCK  (256 << 10)
 
 static const char usage[] =
 	"usage: bulkheadd [--config PATH] [options]\n"
@@ -147,12 +149,24 @@ static const char *source_of(const struct config *config)
 	return config->kubeconfig[0] ? config->kubeconfig : "in-cluster";
 }
 
+/* What a compile or a list needs for a moment is large, and what it leaves behind small
+ * and many: in one heap the small would keep the large from going back. A fixed threshold
+ * (glibc's own grows with the first large block that is freed) gives each large block a
+ * mapping, which ends with it. */
+static void memory_tune(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK);
+}
+
 static int serve(const struct config *config, struct err *err)
 {
 	struct agent *agent = NULL;
 	auto_close int lock = -1;
-	int r = loader_probe(err);
+	int r;
 
+	memory_tune();
+	r = loader_probe(err);
 	if (r < 0)
 		return err_wrap(err, r, "this kernel");
 	lock = instance_lock(config->run_dir, err);

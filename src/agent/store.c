@@ -25,6 +25,9 @@ static void world_follow(struct store *store, enum change_kind kind)
 	case CHANGE_SERVICE:
 		world->services = (struct service **)v, world->n_services = n;
 		break;
+	case CHANGE_SLICE:
+		world->slices = (struct endpoint_slice **)v, world->n_slices = n;
+		break;
 	case CHANGE_NODE:
 		world->nodes = (struct node **)v, world->n_nodes = n;
 		break;

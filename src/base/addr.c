@@ -20,6 +20,17 @@ bool addr_is_zero(const struct bh_addr *addr)
 	return !(addr->w[0] | addr->w[1] | addr->w[2] | addr->w[3]);
 }
 
+bool addr_is_routable(const struct bh_addr *addr)
+{
+	static const unsigned char loopback[16] = { [15] = 1 };
+	const unsigned char *b = addr->b;
+
+	if (addr_is_v4(addr))
+		return b[12] != 0 && b[12] != 127 && b[12] < 224 && !(b[12] == 169 && b[13] == 254);
+	return !addr_is_zero(addr) && memcmp(b, loopback, sizeof(loopback)) != 0 && b[0] != 0xff &&
+	       !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
 bool addr_equal(const struct bh_addr *a, const struct bh_addr *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;

@@ -24,6 +24,9 @@ int addr_parse(const char *text, struct bh_addr *ret_addr);
 void addr_format(const struct bh_addr *addr, char out[ADDR_TEXT_MAX]);
 bool addr_is_v4(const struct bh_addr *addr);
 bool addr_is_zero(const struct bh_addr *addr);
+/* One that a packet may be sent to from afar: not loopback, link-local, multicast,
+ * broadcast or unspecified. */
+bool addr_is_routable(const struct bh_addr *addr);
 bool addr_equal(const struct bh_addr *a, const struct bh_addr *b);
 int addr_compare(const void *a, const void *b); /* bytewise, for qsort */
 struct bh_addr addr_from_v4(const void *four_bytes);

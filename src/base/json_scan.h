@@ -5,9 +5,9 @@
  *
  * It may be sure or unsure. What it goes through without `failed` is JSON that
  * json_parse() reads the same way, but for two things that it does not mind where
- * nothing is read: a key that stands twice, and a NUL written as an escape. Whatever is wrong or merely unusual (an
- * escape in a string that was asked for, a number that is no small whole one) makes
- * it fail without a word: ask json_parse(), which knows and says what it is.
+ * nothing is read: a key that stands twice, and a NUL written as an escape. Whatever is wrong or merely
+ * unusual (an escape in a string that was asked for, a number that is no small whole one) makes it fail
+ * without a word: ask json_parse(), which knows and says what it is.
  */
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H

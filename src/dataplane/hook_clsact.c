@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "dataplane/hook_room.h"
+#include "dataplane/link_filter.h"
 
 #define CLSACT_HANDLE	0xbd
 #define CLSACT_PRIORITY 1 /* before everyone else's filters */
@@ -17,15 +18,6 @@
 static bool is_gone(int r)
 {
 	return r == -ENOENT || r == -ENODEV || r == -EINVAL;
-}
-
-static bool prog_is_named(uint32_t id, const char *name)
-{
-	auto_close int fd = bpf_prog_get_fd_by_id(id);
-	struct bpf_prog_info info = { 0 };
-	__u32 size = sizeof(info);
-
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strcmp(info.name, name) == 0;
 }
 
 /* The kernel answers -EINVAL when there is no qdisc to ask, -ENOENT when there
@@ -48,12 +40,16 @@ int clsact_query(uint32_t ifindex, const struct hook_side *side, uint32_t *ret_p
  * remove. */
 static int clsact_ours(uint32_t ifindex, const struct hook_side *side, struct err *err)
 {
-	uint32_t id;
-	int r = clsact_query(ifindex, side, &id, err);
+	char name[LINK_FILTER_NAME_MAX];
+	size_t len = strlen(side->prog);
+	int r = link_filter_name(ifindex, side->point == BPF_TC_INGRESS, CLSACT_HANDLE, CLSACT_PRIORITY, name,
+				 err);
 
+	if (is_gone(r))
+		return err_set(err, ENOENT, "no filter of ours on interface %u", ifindex);
 	if (r < 0)
 		return r;
-	if (!prog_is_named(id, side->prog))
+	if (strncmp(name, side->prog, len) != 0 || strncmp(name + len, ":[", 2) != 0)
 		return err_set(err, EBUSY, "another program holds handle %#x, priority %d on interface %u",
 			       CLSACT_HANDLE, CLSACT_PRIORITY, ifindex);
 	return 0;

@@ -6,6 +6,7 @@
 #include <bulkhead/abi.h>
 #include <bulkhead/plan.h>
 #include <bulkhead/reason.h>
+#include <bulkhead/service_plan.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,5 +75,10 @@ int maps_events_fd(struct maps *maps);
 /* Everything the kernel holds, for tables_adopt(). */
 int maps_snapshot(struct maps *maps, struct bh_snapshot *ret_snapshot, struct err *err);
 void maps_snapshot_done(struct bh_snapshot *snapshot);
+
+/* Applies the writes in order; stops at the first failure, naming it. */
+int maps_services_apply(struct maps *maps, const struct bh_service_write *writes, size_t n, struct err *err);
+int maps_services_snapshot(struct maps *maps, struct bh_service_snapshot *ret_snapshot, struct err *err);
+void maps_services_snapshot_done(struct bh_service_snapshot *snapshot);
 
 #endif

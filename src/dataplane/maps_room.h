@@ -21,6 +21,9 @@ enum map_id {
 	MAP_COUNTERS,
 	MAP_TUNNEL,
 	MAP_RANGES,
+	MAP_SERVICES,
+	MAP_BACKENDS,
+	MAP_SERVICE_GEN,
 	MAP_COUNT,
 };
 
@@ -37,5 +40,9 @@ struct maps {
  * allowed. Stops at the first non-zero answer and returns it. */
 int map_walk(int fd, size_t key_size, int (*each)(int fd, const void *key, void *data), void *data,
 	     struct err *err);
+
+/* All rows of a hash map, key and value behind each other, in a new array. */
+int rows_read(int fd, const char *name, size_t key_size, size_t row_size, void *ret_rows, __u32 *ret_n,
+	      struct err *err);
 
 #endif

@@ -36,8 +36,8 @@ static int row_collect(int fd, const void *key, void *data)
 	return 0;
 }
 
-static int rows_read(int fd, const char *name, size_t key_size, size_t row_size, void *ret_rows, __u32 *ret_n,
-		     struct err *err)
+int rows_read(int fd, const char *name, size_t key_size, size_t row_size, void *ret_rows, __u32 *ret_n,
+	      struct err *err)
 {
 	struct rows rows = { .row_size = row_size, .key_size = key_size };
 	int r = map_walk(fd, key_size, row_collect, &rows, err);

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-enum { PODS, NAMESPACES, NETPOLS, NODES };
+enum { PODS, NAMESPACES, NETPOLS, NODES, SERVICES, SLICES };
 
 static const struct {
 	const struct object_kind *kind;
@@ -18,6 +18,8 @@ static const struct {
 	[NAMESPACES] = { &object_kind_namespace, 50000 },
 	[NETPOLS] = { &object_kind_netpol, 50000 },
 	[NODES] = { &object_kind_node, 20000 },
+	[SERVICES] = { &object_kind_service, 50000 },
+	[SLICES] = { &object_kind_slice, 200000 },
 };
 
 struct cluster {
@@ -26,6 +28,7 @@ struct cluster {
 	struct pollset set;
 	struct watch_env env;
 	struct watch watches[CLUSTER_KINDS];
+	int n_kinds; /* the first so many are watched */
 	struct pollset_timer refresh;
 	struct feed coming; /* since the last read */
 	struct feed read;   /* what the reader sees */
@@ -81,6 +84,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 		return err_set(err, ENOMEM, "cluster");
 	cluster->set = (struct pollset)POLLSET_NONE;
 	cluster->options = *options;
+	cluster->n_kinds = options->without_services ? SERVICES : CLUSTER_KINDS;
 	cluster->env = (struct watch_env){ .set = &cluster->set,
 					   .timing = options->timing,
 					   .feed = &cluster->coming,
@@ -92,7 +96,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 							 .last_ms = options->timing.backoff_last,
 							 .healthy_ms = options->timing.healthy };
 	cluster->refresh = (struct pollset_timer){ .run = on_refresh, .data = cluster };
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		watch_init(&cluster->watches[i], kinds[i].kind, &cluster->env,
 			   options->max[i] ? options->max[i] : kinds[i].max);
 	r = pollset_open(&cluster->set, err);
@@ -104,7 +108,7 @@ int cluster_new(struct api_config *config, const struct cluster_options *options
 	cluster->set.data = cluster->env.http;
 	cluster->config = *config;
 	*config = (struct api_config){ 0 };
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		watch_start(&cluster->watches[i]);
 	pollset_timer_set(&cluster->set, &cluster->refresh, options->timing.refresh);
 	*ret = TAKE(cluster);
@@ -115,7 +119,7 @@ struct cluster *cluster_free(struct cluster *cluster)
 {
 	if (!cluster)
 		return NULL;
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		watch_done(&cluster->watches[i]);
 	api_http_free(cluster->env.http);
 	pollset_timer_stop(&cluster->set, &cluster->refresh);
@@ -147,7 +151,7 @@ void cluster_drain(struct cluster *cluster)
 
 bool cluster_synced(const struct cluster *cluster)
 {
-	for (int i = 0; i < CLUSTER_KINDS; i++)
+	for (int i = 0; i < cluster->n_kinds; i++)
 		if (!cluster->watches[i].synced)
 			return false;
 	return true;
@@ -160,7 +164,7 @@ static int changes_read(struct cluster *cluster)
 
 	if (!cluster->is_read) {
 		feed_clear(&cluster->coming);
-		for (int i = 0; i < CLUSTER_KINDS; i++)
+		for (int i = 0; i < cluster->n_kinds; i++)
 			if (objects_tell(&cluster->watches[i].live, &cluster->coming) < 0)
 				return -ENOMEM;
 	}
@@ -196,7 +200,7 @@ bool cluster_loosens(const struct cluster *cluster)
 void cluster_each(const struct cluster *cluster, void (*each)(const struct change *change, void *data),
 		  void *data)
 {
-	for (int i = 0; i < CLUSTER_KINDS; i++) {
+	for (int i = 0; i < cluster->n_kinds; i++) {
 		const struct objects *live = &cluster->watches[i].live;
 
 		for (size_t k = 0; k < live->n; k++) {
@@ -216,14 +220,17 @@ const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_
 
 const struct pod *cluster_pod_for(const struct cluster *cluster, const char *namespace, const char *name)
 {
-	char key[512];
 	const struct object *object;
-	int n = snprintf(key, sizeof(key), "%s/%s", namespace, name);
 
-	if (n < 0 || (size_t)n >= sizeof(key) || !cluster_synced(cluster))
+	if (!cluster_synced(cluster))
 		return NULL;
-	object = objects_find(&cluster->watches[PODS].live, key);
+	object = objects_find(&cluster->watches[PODS].live, namespace, name);
 	return object ? object->body : NULL;
+}
+
+unsigned int cluster_n_kinds(const struct cluster *cluster)
+{
+	return (unsigned int)cluster->n_kinds;
 }
 
 struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigned int kind)

@@ -16,13 +16,16 @@
 #include "kube/watch.h"
 #include "policy/model.h"
 
-#define CLUSTER_KINDS 4 /* pods, namespaces, networkpolicies, nodes */
+/* pods, namespaces, networkpolicies, nodes; and, for translation, services and
+ * endpointslices. */
+#define CLUSTER_KINDS 6
 
 struct cluster;
 
 struct cluster_options {
 	struct watch_timing timing;
 	size_t max[CLUSTER_KINDS]; /* objects; 0: the default */
+	bool without_services;	   /* services and endpointslices are not asked for */
 	/* Problems, recoveries and what the watches do, one sentence each. */
 	void (*report)(bool is_error, const char *message, void *data);
 	void (*changed)(void *data); /* cluster_read() has something new; may not call back */
@@ -67,6 +70,7 @@ struct cluster_kind_status {
 	size_t unreadable; /* of them, known by name only */
 	struct watch_counts counts;
 };
+unsigned int cluster_n_kinds(const struct cluster *cluster); /* that are watched */
 struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigned int kind);
 
 #endif

@@ -32,6 +32,11 @@ int decode_workload(const cJSON *object, const char *default_namespace, struct p
  * from half a Service would mislead. */
 int decode_service(const cJSON *object, const char *default_namespace, struct service **ret, struct err *err);
 
+/* -EINVAL naming the field when a part cannot be read, or names an address that no
+ * Service may lead to (loopback, link-local, multicast, unspecified). */
+int decode_endpointslice(const cJSON *object, const char *default_namespace, struct endpoint_slice **ret,
+			 struct err *err);
+
 /* -EINVAL naming the field when an address or a range cannot be read: a route from
  * half a Node would lead somewhere else. An address type that is not Internal or
  * External is passed over. */

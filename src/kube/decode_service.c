@@ -127,8 +127,43 @@ static int selector_decode(struct service *service, const cJSON *spec, struct er
 		if (labels_set(&service->selector, label->string, label->valuestring) < 0)
 			return err_set(err, ENOMEM, "spec.selector");
 	}
-	service->has_selector = service->selector.n > 0 &&
-				!(cJSON_IsString(type) && strcmp(type->valuestring, "ExternalName") == 0);
+	service->is_name = cJSON_IsString(type) && strcmp(type->valuestring, "ExternalName") == 0;
+	service->has_selector = service->selector.n > 0 && !service->is_name;
+	return 0;
+}
+
+/* --- who of the endpoints serves a client */
+
+#define AFFINITY_DEFAULT_S 10800
+#define AFFINITY_MAX_S	   86400
+
+static int affinity_decode(struct service *service, const cJSON *spec, struct err *err)
+{
+	const cJSON *affinity = json_get(spec, "sessionAffinity"),
+		    *config = json_get(json_get(spec, "sessionAffinityConfig"), "clientIP");
+	int64_t seconds = AFFINITY_DEFAULT_S;
+
+	if (!affinity || (cJSON_IsString(affinity) && strcmp(affinity->valuestring, "None") == 0))
+		return 0;
+	if (!cJSON_IsString(affinity) || strcmp(affinity->valuestring, "ClientIP") != 0)
+		return err_set(err, EINVAL, "spec.sessionAffinity: must be None or ClientIP");
+	if (json_get_int(config, "timeoutSeconds", 1, AFFINITY_MAX_S, &seconds, NULL) < 0)
+		return err_set(err, EINVAL,
+			       "spec.sessionAffinityConfig.clientIP.timeoutSeconds: must be a whole number "
+			       "from 1 to %d",
+			       AFFINITY_MAX_S);
+	service->affinity_s = (uint32_t)seconds;
+	return 0;
+}
+
+static int traffic_decode(struct service *service, const cJSON *spec, struct err *err)
+{
+	const cJSON *policy = json_get(spec, "internalTrafficPolicy");
+	const char *text = cJSON_IsString(policy) ? policy->valuestring : "";
+
+	if (policy && strcmp(text, "Cluster") != 0 && strcmp(text, "Local") != 0)
+		return err_set(err, EINVAL, "spec.internalTrafficPolicy: must be Cluster or Local");
+	service->local_only = strcmp(text, "Local") == 0;
 	return 0;
 }
 
@@ -150,6 +185,10 @@ int decode_service(const cJSON *object, const char *default_namespace, struct se
 		r = addrs_decode(service, spec, err);
 	if (r == 0)
 		r = ports_decode(service, spec, err);
+	if (r == 0)
+		r = affinity_decode(service, spec, err);
+	if (r == 0)
+		r = traffic_decode(service, spec, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE(service);

@@ -18,6 +18,8 @@ static void body_free(enum change_kind kind, void *body)
 		return (void)netpol_free(body);
 	case CHANGE_SERVICE:
 		return (void)service_free(body);
+	case CHANGE_SLICE:
+		return (void)endpoint_slice_free(body);
 	case CHANGE_NODE:
 		return (void)node_free(body);
 	case CHANGE_KINDS:

@@ -37,12 +37,15 @@ void manifest_objects_done(struct manifest_objects *objects)
 		netpol_free(objects->netpols[i]);
 	for (size_t i = 0; i < objects->n_services; i++)
 		service_free(objects->services[i]);
+	for (size_t i = 0; i < objects->n_slices; i++)
+		endpoint_slice_free(objects->slices[i]);
 	for (size_t i = 0; i < objects->n_nodes; i++)
 		node_free(objects->nodes[i]);
 	free(objects->pods);
 	free(objects->namespaces);
 	free(objects->netpols);
 	free(objects->services);
+	free(objects->slices);
 	free(objects->nodes);
 	*objects = (struct manifest_objects){ 0 };
 }
@@ -167,8 +170,7 @@ static int load_namespace(struct loading *loading, const cJSON *object, const ch
 	return r;
 }
 
-/* Nothing asks a Service but lint and hints, and without it a verdict is the same.
- * One that cannot be read is left out; its file's policies must not be held back. */
+/* No verdict reads a Service (R25). One that cannot be read is left out; its file's policies must not be held back. */
 static int load_service(struct loading *loading, const cJSON *object, const char *what, struct err *err)
 {
 	struct manifest_objects *objects = &loading->objects;
@@ -205,13 +207,21 @@ static int load_node(struct loading *loading, const cJSON *object, const char *w
 	return r;
 }
 
-/* An EndpointSlice belongs to a cluster's picture and is taken without a word: what
- * it says of a Service with a selector the pods' labels say, and for one without a
- * selector nothing is asked. */
-static int load_nothing(struct loading *loading, const cJSON *object, const char *what, struct err *err)
+static int load_slice(struct loading *loading, const cJSON *object, const char *what, struct err *err)
 {
-	(void)loading, (void)object, (void)what, (void)err;
-	return 0;
+	struct manifest_objects *objects = &loading->objects;
+	struct endpoint_slice *slice = NULL;
+	int r = decode_endpointslice(object, loading->reader->default_namespace, &slice, err);
+
+	if (r == -EINVAL) {
+		loading_report(loading, MANIFEST_PROBLEM, what, err->msg);
+		return 0;
+	}
+	if (r == 0)
+		r = list_add((void ***)&objects->slices, &objects->n_slices, slice, err);
+	if (r < 0)
+		endpoint_slice_free(slice);
+	return r;
 }
 
 static const struct kind {
@@ -230,7 +240,7 @@ static const struct kind {
 	{ "batch", "Job", load_workload },
 	{ "batch", "CronJob", load_workload },
 	{ "", "Service", load_service },
-	{ "discovery.k8s.io", "EndpointSlice", load_nothing },
+	{ "discovery.k8s.io", "EndpointSlice", load_slice },
 };
 
 static const char *text_of(const cJSON *object, const char *key)

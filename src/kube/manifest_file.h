@@ -20,6 +20,8 @@ struct manifest_objects {
 	size_t n_netpols;
 	struct service **services;
 	size_t n_services;
+	struct endpoint_slice **slices;
+	size_t n_slices;
 	struct node **nodes;
 	size_t n_nodes;
 };

@@ -150,6 +150,22 @@ static int services_collect(const struct set *set, struct entry *entries, struct
 	return entries_settle(set, entries, n, (void ***)&world->services, &world->n_services, err);
 }
 
+static int slices_collect(const struct set *set, struct entry *entries, struct world *world, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n_files; i++)
+		for (size_t j = 0; j < set->files[i]->objects.n_slices; j++) {
+			struct endpoint_slice *slice = set->files[i]->objects.slices[j];
+
+			entries[n] = (struct entry){
+				"EndpointSlice", slice->namespace, slice->name, set->files[i], n, slice
+			};
+			n++;
+		}
+	return entries_settle(set, entries, n, (void ***)&world->slices, &world->n_slices, err);
+}
+
 static int nodes_collect(const struct set *set, struct entry *entries, struct world *world, struct err *err)
 {
 	size_t n = 0;
@@ -176,7 +192,7 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 		const struct manifest_objects *objects = &files[i]->objects;
 
 		n += objects->n_pods + objects->n_namespaces + objects->n_netpols + objects->n_services +
-		     objects->n_nodes;
+		     objects->n_nodes + objects->n_slices;
 	}
 	entries = calloc(n, sizeof(*entries));
 	if (!entries)
@@ -189,6 +205,8 @@ int manifest_world_build(struct manifest_file *const *files, size_t n_files,
 	if (r == 0)
 		r = services_collect(&set, entries, world, err);
 	if (r == 0)
+		r = slices_collect(&set, entries, world, err);
+	if (r == 0)
 		r = nodes_collect(&set, entries, world, err);
 	return r;
 }
@@ -199,6 +217,7 @@ void manifest_world_free(struct world *world)
 	free(world->namespaces);
 	free(world->netpols);
 	free(world->services);
+	free(world->slices);
 	free(world->nodes);
 	*world = (struct world){ 0 };
 }
@@ -211,6 +230,7 @@ static struct entry entry_of(enum change_kind kind, void *object)
 	const struct namespace *ns = object;
 	const struct netpol *netpol = object;
 	const struct service *service = object;
+	const struct endpoint_slice *slice = object;
 	const struct node *node = object;
 
 	switch (kind) {
@@ -222,6 +242,8 @@ static struct entry entry_of(enum change_kind kind, void *object)
 		return (struct entry){ "", netpol->namespace, netpol->name };
 	case CHANGE_SERVICE:
 		return (struct entry){ "", service->namespace, service->name };
+	case CHANGE_SLICE:
+		return (struct entry){ "", slice->namespace, slice->name };
 	case CHANGE_NODE:
 		return (struct entry){ "", "", node->name };
 	case CHANGE_KINDS:
@@ -267,5 +289,7 @@ int manifest_world_compare(const struct world *old, const struct world *now, str
 		r = LISTS_COMPARE(CHANGE_NETPOL, netpols);
 	if (r == 0)
 		r = LISTS_COMPARE(CHANGE_SERVICE, services);
+	if (r == 0)
+		r = LISTS_COMPARE(CHANGE_SLICE, slices);
 	return r < 0 ? r : LISTS_COMPARE(CHANGE_NODE, nodes);
 }

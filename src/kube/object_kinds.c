@@ -50,12 +50,18 @@ static int namespace_decode(const cJSON *json, void **ret, struct err *err)
 /* The problems that a policy carries are said when it is compiled and by lint. */
 static int netpol_decode(const cJSON *json, void **ret, struct err *err)
 {
-	struct netpol *netpol = NULL;
+	struct netpol *netpol = NULL, *compact;
 	int r = decode_netpol(json, NULL, &netpol, err);
 
-	*ret = netpol;
-	if (r < 0 || netpol->n_problems == 0)
+	if (r < 0)
 		return r;
+	compact = netpol_compact(netpol);
+	netpol_free(netpol);
+	if (!compact)
+		return err_set(err, ENOMEM, "NetworkPolicy");
+	*ret = netpol = compact;
+	if (netpol->n_problems == 0)
+		return 0;
 	err_set(err, EINVAL, "%s; what is invalid allows nothing", netpol->problems[0]);
 	return 1;
 }
@@ -90,6 +96,34 @@ static int node_decode(const cJSON *json, void **ret, struct err *err)
 	return r;
 }
 
+static int service_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct service *service = NULL;
+	int r = decode_service(json, NULL, &service, err);
+
+	*ret = service;
+	return r;
+}
+
+static int slice_decode(const cJSON *json, void **ret, struct err *err)
+{
+	struct endpoint_slice *slice = NULL;
+	int r = decode_endpointslice(json, NULL, &slice, err);
+
+	*ret = slice;
+	return r;
+}
+
+static void service_drop(void *body)
+{
+	service_free(body);
+}
+
+static void slice_drop(void *body)
+{
+	endpoint_slice_free(body);
+}
+
 static void node_drop(void *body)
 {
 	node_free(body);
@@ -110,6 +144,20 @@ static void netpol_drop(void *body)
 	netpol_free(body);
 }
 
+static struct object_names pod_names(const void *body)
+{
+	const struct pod *pod = body;
+
+	return (struct object_names){ pod->namespace, pod->name, pod->uid };
+}
+
+static struct object_names netpol_names(const void *body)
+{
+	const struct netpol *netpol = body;
+
+	return (struct object_names){ netpol->namespace, netpol->name, netpol->uid };
+}
+
 const struct object_kind object_kind_pod = {
 	.name = "pods",
 	.kind = "Pod",
@@ -122,6 +170,7 @@ const struct object_kind object_kind_pod = {
 	.scan = scan_pod,
 	.equal = pod_equal,
 	.free = pod_drop,
+	.names = pod_names,
 };
 
 const struct object_kind object_kind_namespace = {
@@ -147,6 +196,45 @@ const struct object_kind object_kind_netpol = {
 	.decode = netpol_decode,
 	.equal = policy_equal,
 	.free = netpol_drop,
+	.names = netpol_names,
+};
+
+const struct object_kind object_kind_service = {
+	.name = "services",
+	.kind = "Service",
+	.list_kind = "ServiceList",
+	.api_version = "v1",
+	.path = "/api/v1/services",
+	.change = CHANGE_SERVICE,
+	.is_namespaced = true,
+	.decode = service_decode,
+	.free = service_drop,
+};
+
+/* Kubernetes before 1.21. */
+static const struct object_kind object_kind_slice_beta = {
+	.name = "endpointslices",
+	.kind = "EndpointSlice",
+	.list_kind = "EndpointSliceList",
+	.api_version = "discovery.k8s.io/v1beta1",
+	.path = "/apis/discovery.k8s.io/v1beta1/endpointslices",
+	.change = CHANGE_SLICE,
+	.is_namespaced = true,
+	.decode = slice_decode,
+	.free = slice_drop,
+};
+
+const struct object_kind object_kind_slice = {
+	.name = "endpointslices",
+	.kind = "EndpointSlice",
+	.list_kind = "EndpointSliceList",
+	.api_version = "discovery.k8s.io/v1",
+	.path = "/apis/discovery.k8s.io/v1/endpointslices",
+	.change = CHANGE_SLICE,
+	.older = &object_kind_slice_beta,
+	.is_namespaced = true,
+	.decode = slice_decode,
+	.free = slice_drop,
 };
 
 const struct object_kind object_kind_node = {

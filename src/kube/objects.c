@@ -10,37 +10,65 @@
 
 #define BUCKETS_FIRST 64
 
-struct object *object_free(struct object *object)
-{
-	if (object && object->body)
-		object->kind->free(object->body);
-	free(object);
-	return NULL;
-}
-
 /* FNV-1a from a start that nobody outside knows: names are the tenants' choice. */
-static uint64_t key_hash(const char *key)
+static uint32_t names_hash(const char *namespace, const char *name)
 {
 	static uint64_t start;
 	uint64_t hash;
 
 	if (!start)
 		start = (UINT64_C(0xcbf29ce484222325) ^ random32()) | 1;
-	for (hash = start; *key; key++)
-		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
-	return hash ^ hash >> 32;
+	for (hash = start; *namespace; namespace ++)
+		hash = (hash ^ (unsigned char)*namespace) * UINT64_C(0x100000001b3);
+	hash = (hash ^ '/') * UINT64_C(0x100000001b3);
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return (uint32_t)(hash ^ hash >> 32);
 }
 
-struct object *objects_find(const struct objects *objects, const char *key)
+static struct object *own_find(const struct objects *objects, uint32_t hash, const char *namespace,
+			       const char *name)
 {
-	struct object *object;
+	struct object *object = objects->n ? objects->buckets[hash & (objects->n_buckets - 1)] : NULL;
 
-	if (!objects->n)
-		return NULL;
-	object = objects->buckets[key_hash(key) & (objects->n_buckets - 1)];
-	while (object && strcmp(object->key, key) != 0)
-		object = object->next;
+	for (; object; object = object->next) {
+		struct object_names names;
+
+		if (object->hash != hash)
+			continue;
+		names = object_names(object);
+		if (strcmp(names.name, name) == 0 && strcmp(names.namespace, namespace) == 0)
+			break;
+	}
 	return object;
+}
+
+static bool is_confirmed(const struct objects *base, const struct object *object)
+{
+	return object && object->round == base->round;
+}
+
+struct object *objects_find(const struct objects *objects, const char *namespace, const char *name)
+{
+	uint32_t hash = names_hash(namespace, name);
+	struct object *object = own_find(objects, hash, namespace, name);
+
+	if (object || !objects->base)
+		return object;
+	object = own_find(objects->base, hash, namespace, name);
+	return is_confirmed(objects->base, object) ? object : NULL;
+}
+
+struct object *objects_like(const struct objects *objects, const struct object *object)
+{
+	struct object_names names = object_names(object);
+
+	return objects_find(objects, names.namespace, names.name);
+}
+
+size_t objects_count(const struct objects *objects)
+{
+	return objects->n + objects->n_same;
 }
 
 static struct object **bucket_of(const struct objects *objects, const struct object *object)
@@ -48,27 +76,46 @@ static struct object **bucket_of(const struct objects *objects, const struct obj
 	return &objects->buckets[object->hash & (objects->n_buckets - 1)];
 }
 
-static int objects_grow(struct objects *objects)
+static void bucket_add(struct objects *objects, struct object *object)
 {
-	size_t cap = objects->cap ? objects->cap * 2 : BUCKETS_FIRST;
-	struct object **v = reallocarray(objects->v, cap, sizeof(*v)), **buckets;
+	struct object **bucket = bucket_of(objects, object);
 
+	object->next = *bucket;
+	*bucket = object;
+}
+
+/* Room for n objects in all. */
+static int objects_reserve(struct objects *objects, size_t n)
+{
+	size_t cap = objects->cap ? objects->cap : BUCKETS_FIRST;
+	struct object **v, **buckets;
+
+	if (n <= objects->cap)
+		return 0;
+	while (cap < n)
+		cap *= 2;
+	v = reallocarray(objects->v, cap, sizeof(struct object *));
 	if (!v)
 		return -ENOMEM;
 	objects->v = v;
-	buckets = calloc(cap, sizeof(*buckets));
+	buckets = calloc(cap, sizeof(struct object *));
 	if (!buckets)
 		return -ENOMEM;
 	free(objects->buckets);
 	objects->buckets = buckets;
 	objects->n_buckets = objects->cap = cap;
-	for (size_t i = 0; i < objects->n; i++) {
-		struct object **bucket = bucket_of(objects, v[i]);
-
-		v[i]->next = *bucket;
-		*bucket = v[i];
-	}
+	for (size_t i = 0; i < objects->n; i++)
+		bucket_add(objects, v[i]);
 	return 0;
+}
+
+/* Into the place that was reserved. */
+static void object_link(struct objects *objects, struct object *object)
+{
+	object->at = (uint32_t)objects->n;
+	bucket_add(objects, object);
+	objects->v[objects->n++] = object;
+	objects->n_unreadable += !object->body;
 }
 
 /* Takes an object out of the set, which keeps its order of no meaning. */
@@ -97,8 +144,23 @@ static void tell(struct feed *feed, const struct object_kind *kind, struct objec
 	object_free(old);
 }
 
+/* Only what the overlay itself holds can go from it; the base's is no longer the same. */
+static int overlay_remove(struct objects *overlay, struct object *object)
+{
+	if (!is_confirmed(overlay->base, object)) {
+		object_unlink(overlay, object);
+		object_free(object);
+		return 0;
+	}
+	object->round--;
+	overlay->n_same--;
+	return 0;
+}
+
 int objects_remove(struct objects *objects, struct object *object, struct feed *feed)
 {
+	if (objects->base)
+		return overlay_remove(objects, object);
 	if (reserve(feed, 1) < 0)
 		return -ENOMEM;
 	object_unlink(objects, object);
@@ -106,23 +168,38 @@ int objects_remove(struct objects *objects, struct object *object, struct feed *
 	return 0;
 }
 
+/* True: the base says the same, and `object` is freed. */
+static bool overlay_confirm(struct objects *overlay, struct object *object)
+{
+	struct object *old = objects_like(overlay->base, object);
+
+	if (!object_same(old, object))
+		return false;
+	old->round = overlay->base->round;
+	overlay->n_same++;
+	object_free(object);
+	return true;
+}
+
 int objects_put(struct objects *objects, struct object *object, struct feed *feed)
 {
-	struct object *old = objects_find(objects, object->key), **bucket;
+	struct object *old = objects_like(objects, object);
 
-	if (reserve(feed, 1) < 0 || (objects->n == objects->cap && objects_grow(objects) < 0)) {
+	if (reserve(feed, 1) < 0 || objects_reserve(objects, objects->n + 1) < 0) {
 		object_free(object);
 		return -ENOMEM;
 	}
+	if (objects->base) {
+		if (old)
+			overlay_remove(objects, old);
+		if (overlay_confirm(objects, object))
+			return 0;
+		old = NULL;
+	}
 	if (old)
 		object_unlink(objects, old);
-	object->hash = key_hash(object->key);
-	object->at = objects->n;
-	bucket = bucket_of(objects, object);
-	object->next = *bucket;
-	*bucket = object;
-	objects->v[objects->n++] = object;
-	objects->n_unreadable += !object->body;
+	object->hash = names_hash(object_names(object).namespace, object_names(object).name);
+	object_link(objects, object);
 	tell(feed, object->kind, old, object->body);
 	return 0;
 }
@@ -136,156 +213,59 @@ int objects_tell(const struct objects *objects, struct feed *feed)
 	return 0;
 }
 
-static void objects_free_arrays(struct objects *objects)
+/* Of an overlay: the marks in its base mean nothing from now on. */
+static void objects_empty(struct objects *objects)
 {
 	free(objects->v);
 	free(objects->buckets);
-	*objects = (struct objects){ 0 };
+	if (objects->base)
+		objects->base->round++;
+	*objects = (struct objects){ .base = objects->base, .round = objects->round };
 }
 
 void objects_clear(struct objects *objects)
 {
 	for (size_t i = 0; i < objects->n; i++)
 		object_free(objects->v[i]);
-	objects_free_arrays(objects);
+	objects_empty(objects);
 }
 
-bool object_same(const struct object *old, const struct object *object)
+/* What the base has and the overlay neither found the same nor has anew. */
+static size_t gone_drop(struct objects *base, const struct objects *overlay, struct feed *feed)
 {
-	if (!old || strcmp(old->uid, object->uid) != 0)
-		return false;
-	if (!object->body)
-		return true;
-	return old->body && object->kind->equal && object->kind->equal(old->body, object->body);
+	size_t n_before = base->n;
+
+	for (size_t i = base->n; i-- > 0;) {
+		struct object *object = base->v[i];
+		struct object_names names = object_names(object);
+
+		if (is_confirmed(base, object) ||
+		    own_find(overlay, object->hash, names.namespace, names.name))
+			continue;
+		object_unlink(base, object);
+		tell(feed, object->kind, object, NULL);
+	}
+	return n_before - base->n;
 }
 
-/* The body that others point at stays in use where nothing changed. */
-static void body_keep(struct object *old, struct object *object)
+int objects_commit(struct objects *overlay, struct feed *feed)
 {
-	if (object->body)
-		object->kind->free(object->body);
-	object->body = TAKE(old->body);
-}
+	struct objects *base = overlay->base;
+	size_t changed = overlay->n;
 
-int objects_commit(struct objects *live, struct objects *shadow, struct feed *feed)
-{
-	int changed = live->n != shadow->n;
-
-	if (reserve(feed, live->n + shadow->n) < 0)
+	/* At most: all that is not the same goes, all that is new comes. */
+	if (reserve(feed, overlay->n + base->n - overlay->n_same) < 0 ||
+	    objects_reserve(base, base->n + overlay->n) < 0)
 		return -ENOMEM;
-	shadow->n_unreadable = 0;
-	for (size_t i = 0; i < shadow->n; i++) {
-		struct object *object = shadow->v[i], *old = objects_find(live, object->key);
+	changed += gone_drop(base, overlay, feed);
+	for (size_t i = 0; i < overlay->n; i++) {
+		struct object *object = overlay->v[i], *old = objects_like(base, object);
 
-		if (object_same(old, object)) {
-			body_keep(old, object);
-		} else {
-			changed = 1;
-			if (old)
-				object_unlink(live, old);
-			tell(feed, object->kind, old, object->body);
-		}
-		shadow->n_unreadable += !object->body;
+		if (old)
+			object_unlink(base, old);
+		object_link(base, object);
+		tell(feed, object->kind, old, object->body);
 	}
-	/* What said the same has no body left; what has one is in no shadow. */
-	for (size_t i = 0; i < live->n; i++)
-		tell(feed, live->v[i]->kind, live->v[i], NULL);
-	objects_free_arrays(live);
-	*live = *shadow;
-	*shadow = (struct objects){ 0 };
-	return changed;
-}
-
-/* --- reading one --- */
-
-void json_text_defang(char *text, size_t len)
-{
-	char *end = text + len, *at = text;
-
-	while ((at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 6) {
-		if (memcmp(at, "\\u0000", 6) == 0)
-			memcpy(at + 2, "fffd", 4);
-		at += 2; /* what it escapes cannot begin another escape */
-	}
-}
-
-static int text_want(const cJSON *metadata, const char *key, size_t max, const char **ret, struct err *err)
-{
-	const cJSON *member = json_get(metadata, key);
-
-	if (!cJSON_IsString(member) || !*member->valuestring)
-		return err_set(err, EBADMSG, "metadata.%s: missing", key);
-	if (strlen(member->valuestring) > max)
-		return err_set(err, EBADMSG, "metadata.%s: longer than %zu bytes", key, max);
-	*ret = member->valuestring;
-	return 0;
-}
-
-static int kind_check(const struct object_kind *kind, const cJSON *json, bool must, struct err *err)
-{
-	const cJSON *is = json_get(json, "kind"), *version = json_get(json, "apiVersion");
-
-	if (!cJSON_IsObject(json))
-		return err_set(err, EBADMSG, "not an object");
-	if ((must || is) && (!cJSON_IsString(is) || strcmp(is->valuestring, kind->kind) != 0))
-		return err_set(err, EBADMSG, "kind: is %.64s, not %s",
-			       cJSON_IsString(is) ? is->valuestring : "missing", kind->kind);
-	if ((must || version) &&
-	    (!cJSON_IsString(version) || strcmp(version->valuestring, kind->api_version) != 0))
-		return err_set(err, EBADMSG, "apiVersion: is %.64s, not %s",
-			       cJSON_IsString(version) ? version->valuestring : "missing", kind->api_version);
-	return 0;
-}
-
-struct object *object_new(const struct object_kind *kind, const char *namespace, const char *name,
-			  const char *uid, void *body)
-{
-	size_t namespace_len = strlen(namespace), name_size = strlen(name) + 1, uid_size = strlen(uid) + 1,
-	       key_size = namespace_len + 1 + name_size;
-	struct object *object = malloc(sizeof(*object) + key_size + uid_size);
-
-	if (!object) {
-		if (body)
-			kind->free(body);
-		return NULL;
-	}
-	*object = (struct object){ .kind = kind, .body = body, .uid = object->key + key_size };
-	memcpy(object->key, namespace, namespace_len);
-	object->key[namespace_len] = '/';
-	memcpy(object->key + namespace_len + 1, name, name_size);
-	memcpy(object->key + key_size, uid, uid_size);
-	return object;
-}
-
-int object_read(const struct object_kind *kind, const cJSON *json, bool must_say_kind,
-		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err)
-{
-	const cJSON *metadata = json_get(json, "metadata"), *rv = json_get(metadata, "resourceVersion");
-	const char *namespace = "", *name = "", *uid = "";
-	struct object *object;
-	int r = kind_check(kind, json, must_say_kind, err);
-
-	if (r == 0)
-		r = text_want(metadata, "name", OBJECT_NAME_MAX, &name, err);
-	if (r == 0 && kind->is_namespaced)
-		r = text_want(metadata, "namespace", OBJECT_NAME_MAX, &namespace, err);
-	if (r == 0)
-		r = text_want(metadata, "uid", OBJECT_UID_MAX, &uid, err);
-	if (r == 0 && (strchr(name, '/') || strchr(namespace, '/')))
-		r = err_set(err, EBADMSG, "metadata.name: has a slash");
-	if (r < 0)
-		return r;
-	version[0] = '\0';
-	if (cJSON_IsString(rv) && strlen(rv->valuestring) < OBJECT_VERSION_MAX)
-		memcpy(version, rv->valuestring, strlen(rv->valuestring) + 1);
-	object = object_new(kind, namespace, name, uid, NULL);
-	if (!object)
-		return err_set(err, ENOMEM, "%s %s/%s", kind->kind, namespace, name);
-	r = kind->decode(json, &object->body, err);
-	if (r == -ENOMEM) {
-		object_free(object);
-		return r;
-	}
-	*ret = object;
-	return r != 0;
+	objects_empty(overlay);
+	return changed > 0;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The objects of one kind as a watch knows them, by "namespace/name", each with
+ * The objects of one kind as a watch knows them, by namespace and name, each with
  * the uid that tells a successor of the same name from the object itself.
+ *
+ * A list that is still coming in is an overlay: what it says anew is in it, what says
+ * the same as before is only marked in its base. So a list of what is known costs next
+ * to nothing, and the base is what it was until objects_commit().
  *
  * What is replaced or removed goes into a feed and is not freed before its reader
  * has seen it: whoever compiled the objects still points at them.
@@ -18,6 +22,7 @@
 #include "kube/feed.h"
 
 struct object;
+struct object_names;
 
 struct object_kind {
 	const char *name;	 /* "networkpolicies" */
@@ -26,6 +31,7 @@ struct object_kind {
 	const char *api_version; /* "networking.k8s.io/v1" */
 	const char *path;	 /* of the collection in the API */
 	enum change_kind change; /* as which its changes are told */
+	const struct object_kind *older; /* the same of an API version that servers had before; or null */
 	bool is_namespaced;
 	/* 1: decoded, with a remark in err. -EINVAL: cannot be used. */
 	int (*decode)(const cJSON *json, void **ret_body, struct err *err);
@@ -33,18 +39,27 @@ struct object_kind {
 	int (*scan)(char *text, size_t len, const char **ret_type, char *ret_version, struct object **ret);
 	bool (*equal)(const void *a, const void *b); /* null: never */
 	void (*free)(void *body);
+	/* Null, or what the body says of its names: then they are not kept twice. */
+	struct object_names (*names)(const void *body);
 };
 
-extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol, object_kind_node;
+extern const struct object_kind object_kind_pod, object_kind_namespace, object_kind_netpol, object_kind_node,
+	object_kind_service, object_kind_slice;
+
+struct object_names {
+	const char *namespace; /* "" where the kind has none */
+	const char *name;
+	const char *uid;
+};
 
 struct object {
 	const struct object_kind *kind;
-	void *body; /* the decoded object; null: it cannot be used as it is */
-	const char *uid;
+	void *body;	     /* the decoded object; null: it cannot be used as it is */
 	struct object *next; /* in its bucket */
-	uint64_t hash;
-	size_t at;
-	char key[];
+	uint32_t hash;
+	uint32_t at;
+	uint32_t round; /* of the list that last said the same */
+	char names[];	/* namespace, name, uid, each with its end; nothing where the body has them */
 };
 
 struct objects {
@@ -53,15 +68,22 @@ struct objects {
 	size_t n_unreadable; /* without a body */
 	struct object **buckets;
 	size_t n_buckets; /* a power of two, or 0 */
+
+	struct objects *base; /* of an overlay; else null */
+	size_t n_same;	      /* that it found the same in the base */
+	uint32_t round;	      /* of a base: the number of the list that is coming in */
 };
 
 #define OBJECT_NAME_MAX	   253
 #define OBJECT_UID_MAX	   128
 #define OBJECT_VERSION_MAX 128
 
-/* Takes `body` over, frees it when out of memory (null). */
-struct object *object_new(const struct object_kind *kind, const char *namespace, const char *name,
-			  const char *uid, void *body);
+/* Takes `body` over, frees it when out of memory (null). The names are copied unless
+ * the body has them. */
+struct object *object_new(const struct object_kind *kind, const struct object_names *names, void *body);
+struct object_names object_names(const struct object *object);
+/* "namespace/name" for people, valid until the next call. */
+const char *object_words(const struct object *object);
 
 /* Reads what every object has, then the rest by its kind. 1: usable in part or
  * not at all (body is null), err says why. -EBADMSG: it is not an object of this
@@ -72,7 +94,11 @@ int object_read(const struct object_kind *kind, const cJSON *json, bool must_say
 		char version[OBJECT_VERSION_MAX], struct object **ret, struct err *err);
 struct object *object_free(struct object *object);
 
-struct object *objects_find(const struct objects *objects, const char *key);
+struct object *objects_find(const struct objects *objects, const char *namespace, const char *name);
+/* The one of the same names; null: none. */
+struct object *objects_like(const struct objects *objects, const struct object *object);
+/* With those found the same in the base. */
+size_t objects_count(const struct objects *objects);
 /* Each of these tells `feed` what changed; null: nobody has seen these objects, and
  * what goes is freed at once. On -ENOMEM nothing has changed.
  * objects_put() takes `object` over (frees it on -ENOMEM), in place of one of its key. */
@@ -81,12 +107,12 @@ int objects_remove(struct objects *objects, struct object *object, struct feed *
 /* Does `object` say the same as `old` (may be null)? One that cannot be used says
  * nothing, so what it was stays. */
 bool object_same(const struct object *old, const struct object *object);
-/* `shadow` takes the place of `live` and is empty then. What says the same keeps the
- * body it had. 1: something changed, 0: nothing did. */
-int objects_commit(struct objects *live, struct objects *shadow, struct feed *feed);
+/* Makes the base what the overlay says, which is empty then. 1: something changed, 0:
+ * nothing did. */
+int objects_commit(struct objects *overlay, struct feed *feed);
 /* Tells every object as new: to a reader that begins. 0 or -ENOMEM. */
 int objects_tell(const struct objects *objects, struct feed *feed);
-/* Frees them all; nobody is told. */
+/* Frees them all; nobody is told. A base of an overlay stays. */
 void objects_clear(struct objects *objects);
 
 /* \u0000 in a string becomes \ufffd: one annotation must not make the whole list

@@ -415,7 +415,9 @@ static int pod_make(char *text, struct pod_words *words, char *ret_version, stru
 	pod.n_ports = (uint16_t)ports_make(text, &words->ports, ports);
 	pod.n_ports += (uint16_t)ports_make(text, &words->sidecar_ports, ports + pod.n_ports);
 	made = pod_compact(&pod);
-	*ret = made ? object_new(&object_kind_pod, pod.namespace, pod.name, pod.uid, made) : NULL;
+	*ret = made ? object_new(&object_kind_pod, &(struct object_names){ pod.namespace, pod.name, pod.uid },
+				 made)
+		    : NULL;
 	return *ret ? 0 : -ENOMEM;
 }
 

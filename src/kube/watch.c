@@ -214,11 +214,11 @@ int watch_commit(struct watch *watch, const char *version)
 	bool first = !watch->synced;
 	int changed;
 
-	if (watch->shadow.n == 0 && watch->live.n > 0 && !watch->confirming) {
+	if (objects_count(&watch->shadow) == 0 && watch->live.n > 0 && !watch->confirming) {
 		watch->confirming = true;
 		return 1;
 	}
-	changed = objects_commit(&watch->live, &watch->shadow, watch->env->feed);
+	changed = objects_commit(&watch->shadow, watch->env->feed);
 	if (changed < 0)
 		return changed;
 	watch->counts.refused = 0;
@@ -344,6 +344,11 @@ static void on_status(struct watch *watch, const struct api_reply *reply)
 	char why[300];
 
 	answer_words(watch, why, sizeof(why));
+	if (reply->status == 404 && watch->kind->older && !watch->synced) {
+		watch->kind = watch->kind->older;
+		watch_report(watch, false, "the server is older; asking for %s", watch->kind->api_version);
+		return wait_then(watch, WATCH_NEXT_LIST, 0);
+	}
 	if (watch->state == WATCH_STREAMING && (reply->status == 400 || reply->status == 422)) {
 		watch->no_streaming = true;
 		watch_report(watch, false, "the server has no streaming list; listing in pages");
@@ -533,6 +538,8 @@ void watch_init(struct watch *watch, const struct object_kind *kind, struct watc
 	const struct watch_timing *timing = &env->timing;
 
 	*watch = (struct watch){ .kind = kind, .env = env, .max = max };
+	watch->live.round = 1; /* no object of it is marked yet */
+	watch->shadow.base = &watch->live;
 	watch->line = (struct line){ .each = watch_on_line, .data = watch };
 	watch->cut = (struct list_cut){ .each = watch_on_item, .data = watch };
 	watch->timer = (struct pollset_timer){ .run = on_timer, .data = watch };

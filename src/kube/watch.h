@@ -72,8 +72,8 @@ struct watch_counts {
 struct watch {
 	const struct object_kind *kind;
 	struct watch_env *env;
-	size_t max; /* objects; more are refused */
-	struct objects live, shadow;
+	size_t max;		     /* objects; more are refused */
+	struct objects live, shadow; /* the shadow is an overlay of the live ones */
 	bool synced;
 	enum watch_state state;
 	char version[OBJECT_VERSION_MAX]; /* empty: list */
@@ -107,7 +107,7 @@ struct watch {
 	struct watch_counts counts;
 };
 
-/* `env` and `kind` outlive it. */
+/* `env` and `kind` outlive it; it stays where it is. */
 void watch_init(struct watch *watch, const struct object_kind *kind, struct watch_env *env, size_t max);
 void watch_start(struct watch *watch);
 void watch_done(struct watch *watch);

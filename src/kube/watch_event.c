@@ -26,26 +26,28 @@ static int out_of_memory(struct watch *watch)
 	return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "out of memory");
 }
 
-/* C12: refused and said, not grown into until the machine dies. */
+/* C12: refused and said, not grown into until the machine dies. The first is named, the
+ * others are counted. */
 static int refuse(struct watch *watch, struct object *object)
 {
-	char why[96];
+	char why[300];
 
-	snprintf(why, sizeof(why), "more than %zu objects; new ones are refused", watch->max);
+	snprintf(why, sizeof(why), "more than %zu objects; %.200s and further new ones are refused",
+		 watch->max, object_words(object));
 	object_free(object);
 	if (watch->state != WATCH_WATCHING)
 		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s", why);
-	watch->counts.refused++;
-	watch_degrade(watch, why, -1);
+	if (watch->counts.refused++ == 0)
+		watch_degrade(watch, why, -1);
 	return 0;
 }
 
 static int put(struct watch *watch, struct object *object)
 {
 	struct objects *target = target_of(watch);
-	const struct object *old = objects_find(target, object->key);
+	const struct object *old = objects_like(target, object);
 
-	if (!old && target->n >= watch->max)
+	if (!old && objects_count(target) >= watch->max)
 		return refuse(watch, object);
 	if (object_same(old, object)) {
 		object_free(object);
@@ -62,20 +64,20 @@ static int put(struct watch *watch, struct object *object)
  * confirmed state stays until a list says what is true. */
 static int check_successor(struct watch *watch, const struct object *object)
 {
-	const struct object *old = objects_find(target_of(watch), object->key);
+	const struct object *old = objects_like(target_of(watch), object);
 
-	if (!old || strcmp(old->uid, object->uid) == 0)
+	if (!old || strcmp(object_names(old).uid, object_names(object).uid) == 0)
 		return 0;
 	return watch_judge(watch, WATCH_NEXT_LIST, false, 0, "%s: another uid, and no DELETED before",
-			   object->key);
+			   object_words(object));
 }
 
 static int remove_by_uid(struct watch *watch, const struct object *object)
 {
 	struct objects *target = target_of(watch);
-	struct object *old = objects_find(target, object->key);
+	struct object *old = objects_like(target, object);
 
-	if (!old || strcmp(old->uid, object->uid) != 0)
+	if (!old || strcmp(object_names(old).uid, object_names(object).uid) != 0)
 		return 0; /* speaks of another object of that name */
 	if (objects_remove(target, old, feed_of(watch, target)) < 0)
 		return out_of_memory(watch);
@@ -98,7 +100,7 @@ static int on_object(struct watch *watch, const char *type, struct object *objec
 {
 	if (!version[0]) {
 		r = watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s: no resourceVersion", type,
-				object->key);
+				object_words(object));
 		object_free(object);
 		return r;
 	}
@@ -110,7 +112,7 @@ static int on_object(struct watch *watch, const char *type, struct object *objec
 		return r;
 	}
 	if (r > 0)
-		watch_report(watch, true, "%s: %s", object->key, err->msg);
+		watch_report(watch, true, "%s: %s", object_words(object), err->msg);
 	r = check_successor(watch, object);
 	if (r < 0) {
 		object_free(object);
@@ -289,8 +291,8 @@ int watch_on_item(char *text, size_t len, void *data, struct err *err)
 	int r = item_read(watch->kind, text, len, &object, err);
 
 	if (r < 0)
-		return err_wrap(err, r, "item %zu", watch->shadow.n);
+		return err_wrap(err, r, "item %zu", objects_count(&watch->shadow));
 	if (r > 0)
-		watch_report(watch, true, "%s: %s", object->key, err->msg);
+		watch_report(watch, true, "%s: %s", object_words(object), err->msg);
 	return put(watch, object);
 }

@@ -32,6 +32,10 @@ struct netpol *netpol_free(struct netpol *netpol)
 {
 	if (!netpol)
 		return NULL;
+	if (netpol->compact) {
+		netpol_compact_free(netpol);
+		return NULL;
+	}
 	for (int direction = 0; direction < 2; direction++) {
 		for (size_t i = 0; i < netpol->n_rules[direction]; i++)
 			rule_done(&netpol->rules[direction][i]);
@@ -73,6 +77,23 @@ struct service *service_free(struct service *service)
 	return NULL;
 }
 
+struct endpoint_slice *endpoint_slice_free(struct endpoint_slice *slice)
+{
+	if (!slice)
+		return NULL;
+	for (size_t i = 0; i < slice->n_ports; i++)
+		free(slice->ports[i].name);
+	for (size_t i = 0; i < slice->n_endpoints; i++)
+		free(slice->endpoints[i].node);
+	free(slice->ports);
+	free(slice->endpoints);
+	free(slice->namespace);
+	free(slice->name);
+	free(slice->service);
+	free(slice);
+	return NULL;
+}
+
 struct node *node_free(struct node *node)
 {
 	if (!node)
@@ -102,12 +123,15 @@ void world_done(struct world *world)
 		netpol_free(world->netpols[i]);
 	for (size_t i = 0; i < world->n_services; i++)
 		service_free(world->services[i]);
+	for (size_t i = 0; i < world->n_slices; i++)
+		endpoint_slice_free(world->slices[i]);
 	for (size_t i = 0; i < world->n_nodes; i++)
 		node_free(world->nodes[i]);
 	free(world->pods);
 	free(world->namespaces);
 	free(world->netpols);
 	free(world->services);
+	free(world->slices);
 	free(world->nodes);
 	posture_config_done(&world->posture);
 	*world = (struct world){ 0 };

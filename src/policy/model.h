@@ -8,8 +8,8 @@
  * has_ flags. An invalid part (R23) is kept as `invalid`: it isolates what its
  * policy selects and allows nothing.
  *
- * Every pointer is owned by the struct that holds it, but for what a compact pod or
- * a shared label set has in common with others (pod_compact()); _free takes null.
+ * Every pointer is owned by the struct that holds it, but for what compact pods and
+ * policies and shared label sets have in common with others (pod_compact()); _free takes null.
  */
 #ifndef POLICY_MODEL_H
 #define POLICY_MODEL_H
@@ -87,6 +87,7 @@ struct netpol {
 	bool isolates[2]; /* indexed by enum bh_direction (R3) */
 	struct rule *rules[2];
 	size_t n_rules[2];
+	bool compact;	 /* made by netpol_compact(): read only */
 	bool audit;	 /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
 	char **problems; /* "spec.ingress[0].ports[1].port: ..." (R23); shown, never fatal */
 	size_t n_problems;
@@ -122,13 +123,16 @@ struct service_port {
 	char *target_name; /* a port's name in each pod; null: numeric */
 };
 
-/* Verdicts are on pods and never read these (R25); lint and hints do. */
+/* Verdicts are on pods and never read these (R25); translation, lint and hints do. */
 struct service {
 	char *namespace;
 	char *name;
 	struct labels selector;
 	bool has_selector;     /* without one, it says nothing about pods */
 	bool headless;	       /* clients dial the pods themselves: no translation */
+	bool is_name;	       /* type ExternalName: nothing but a DNS name */
+	bool local_only;       /* internalTrafficPolicy Local: backends of the client's node */
+	uint32_t affinity_s;   /* sessionAffinity ClientIP; 0: none */
 	struct bh_addr *addrs; /* spec.clusterIPs */
 	size_t n_addrs;
 	struct service_port *ports;
@@ -137,6 +141,32 @@ struct service {
 
 /* A machine of the cluster: where its pods' addresses come from, and where it can
  * be reached itself. Verdicts never read these; the network between nodes does. */
+struct slice_port {
+	char *name; /* of the Service's port; may be empty */
+	uint8_t proto;
+	uint16_t port; /* 0: none is said, nothing can be dialled */
+};
+
+struct slice_endpoint {
+	struct bh_addr addr; /* the first one: the others are aliases nobody dials */
+	char *node;	     /* may be empty */
+	bool ready;
+	bool serving;
+	bool terminating;
+};
+
+/* Some of a Service's endpoints, all of one family; those of other address types are
+ * left out. */
+struct endpoint_slice {
+	char *namespace;
+	char *name;
+	char *service; /* label kubernetes.io/service-name; empty: nobody's */
+	struct slice_port *ports;
+	size_t n_ports;
+	struct slice_endpoint *endpoints;
+	size_t n_endpoints;
+};
+
 struct node {
 	char *name;
 	struct bh_addr *addrs; /* status.addresses: the internal ones first, then the external */
@@ -179,6 +209,8 @@ struct world {
 	size_t n_netpols;
 	struct service **services;
 	size_t n_services;
+	struct endpoint_slice **slices;
+	size_t n_slices;
 	struct node **nodes;
 	size_t n_nodes;
 	struct posture_config posture;
@@ -216,6 +248,10 @@ bool netpol_selects(const struct netpol *netpol, const struct pod *pod);
 
 struct netpol *netpol_free(struct netpol *netpol);
 struct netpol *netpol_copy(const struct netpol *from); /* null: out of memory */
+/* A copy in one allocation, its words shared with other policies; read only. Null: out
+ * of memory. */
+struct netpol *netpol_compact(const struct netpol *from);
+void netpol_compact_free(struct netpol *netpol); /* for netpol_free() */
 bool netpol_equal(const struct netpol *a, const struct netpol *b);
 /* False: out of memory; peer_done() in any case. */
 bool peer_copy(struct peer *to, const struct peer *from);
@@ -223,6 +259,7 @@ void peer_done(struct peer *peer);
 struct pod *pod_free(struct pod *pod);
 struct namespace *namespace_free(struct namespace *ns);
 struct service *service_free(struct service *service);
+struct endpoint_slice *endpoint_slice_free(struct endpoint_slice *slice);
 struct node *node_free(struct node *node);
 void posture_config_done(struct posture_config *config);
 /* Frees the objects and the arrays. */

@@ -19,6 +19,8 @@ const struct apiserver_kind apiserver_kinds[APISERVER_KINDS] = {
 	{ "namespaces", "Namespace", "v1" },
 	{ "networkpolicies", "NetworkPolicy", "networking.k8s.io/v1" },
 	{ "nodes", "Node", "v1" },
+	{ "services", "Service", "v1" },
+	{ "endpointslices", "EndpointSlice", "discovery.k8s.io/v1" },
 };
 char *apiserver_copy(const char *text)
 {

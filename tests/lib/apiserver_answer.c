@@ -283,9 +283,9 @@ static int watch_serve(struct out *out, int kind, size_t at, unsigned int cuts, 
 		lines = watch_news(server, kind, &at);
 		if (!lines && !server->stopped && cuts == server->cuts)
 			apiserver_wait(server);
-		if (!lines && server->bookmarks)
-			lines = bookmark_text(kind, server->version, false);
 		version = server->cuts != cuts || server->stopped;
+		if (!lines && server->bookmarks && !version)
+			lines = bookmark_text(kind, server->version, false);
 		pthread_mutex_unlock(&server->lock);
 		if (lines)
 			r = lines_tell(out, lines);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "lib/apiserver.h"
 
-#define APISERVER_KINDS 4
+#define APISERVER_KINDS 6
 #define FAULTS_MAX	32
 #define CONNS_MAX	256
 

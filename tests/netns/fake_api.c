@@ -7,7 +7,10 @@
  *	del|KIND|NAMESPACE|NAME
  *	stop, start					the port closes, and opens again
  *	refuse|STATUS					every request gets it
+ *	answer|KIND|STATUS|TYPE|BODY			every request for the kind gets it
  *	obey						and no longer
+ *	say|KIND|LINE					to those who watch the kind
+ *	cut						watches end
  */
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +31,16 @@ static int words_split(char *line, char **words)
 	return n;
 }
 
+/* The server keeps the words until it ends. */
+static void answer_always(struct apiserver *server, char **words)
+{
+	apiserver_fault(server, (struct apiserver_fault){ .match = strdup(words[1]),
+							  .times = -1,
+							  .status = (int)strtol(words[2], NULL, 10),
+							  .type = strdup(words[3]),
+							  .body = strdup(words[4]) });
+}
+
 static int obey(struct apiserver *server, char **words, int n)
 {
 	if (n == 7 && strcmp(words[0], "put") == 0)
@@ -43,6 +56,12 @@ static int obey(struct apiserver *server, char **words, int n)
 				(struct apiserver_fault){ .match = "/",
 							  .times = -1,
 							  .status = (int)strtol(words[1], NULL, 10) });
+	else if (n == 5 && strcmp(words[0], "answer") == 0)
+		answer_always(server, words);
+	else if (n == 3 && strcmp(words[0], "say") == 0)
+		apiserver_say(server, words[1], words[2]);
+	else if (n == 1 && strcmp(words[0], "cut") == 0)
+		apiserver_end_watches(server, true);
 	else if (n == 1 && strcmp(words[0], "obey") == 0)
 		apiserver_forgive(server);
 	else

@@ -71,6 +71,24 @@ pod_object job job
 policy_object db "$only_web"
 check 'and back to the first policy' soon enforced
 
+# --- the server says what is wrong: see tests/unit/kube/test_bad_input.c for all of it
+bad_answer() { # name answer what-is-said
+	api "answer|$2" && api cut
+	check "$1: readyz names kind, cause and since when" soon readyz_says "^pods: synced, degraded since 20.*Z: .*$3"
+	check "$1: status too" soon status_says "\"kind\":\"pods\"[^}]*\"degradedSince\":\"20[^}]*$(echo "$3" | tr -d ' ')"
+	check "$1: the log too" grep -qE "kubernetes pods: .*$3; keeping the [0-9]+ objects known" "$scratch/daemon.log"
+	check "$1: and enforcement goes on" enforced
+	api obey
+	check "$1: all is well when the server is" wait_for 40 status_says '"degraded":null'
+}
+bad_answer 'no rights' 'pods|403|application/json|{"reason":"Forbidden","message":"no"}' 'HTTP 403: Forbidden: no'
+bad_answer 'a web page' 'pods|200|text/html|<html>' 'something else answers'
+api 'say|pods|{"type":"ADDED","object":{"kind":"Secret","apiVersion":"v1"}}'
+check 'an event of another kind is named in the log' soon \
+	grep -q 'kubernetes pods: ADDED event: kind: is Secret, not Pod; keeping' "$scratch/daemon.log"
+check 'and is followed by a list' wait_for 40 status_says '"degraded":null'
+check 'under the same policy' enforced
+
 # --- the server goes away
 api stop
 check 'status says degraded, by kind' soon status_says '"kind":"networkpolicies"[^}]*"degradedSince"'

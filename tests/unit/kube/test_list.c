@@ -183,7 +183,11 @@ static void an_answer_that_is_no_list_is_named_and_never_an_empty_sync(void **st
 		{ { .status = 200,
 		    .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
 			    "\"v1x\"},\"items\":[{\"metadata\":{\"name\":\"x\"}}]}" },
-		  "item 0: metadata.namespace: missing" },
+		  "item 0: x: metadata.namespace: missing" },
+		{ { .status = 200,
+		    .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
+			    "\"v1x\"},\"items\":[{\"metadata\":{\"name\":\"x\",\"namespace\":\"y\"}}]}" },
+		  "item 0: y/x: metadata.uid: missing" },
 		{ { .status = 200,
 		    .body = "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":"
 			    "\"v1x\"},\"items\":[{\"kind\":\"Secret\",\"metadata\":{}}]}" },
@@ -319,8 +323,8 @@ static void an_object_that_turns_bad_keeps_its_last_good_form(void **state)
 	UNTIL(client, kubeclient_said(client, "! pods: shop/pod-7: metadata.labels"));
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	relist_pods(client);
-	UNTIL(client,
-	      kubeclient_status(client, "pods").counts.lists == 3 && apiserver_watching(client->server) == CLUSTER_KINDS);
+	UNTIL(client, kubeclient_status(client, "pods").counts.lists == 3 &&
+			      apiserver_watching(client->server) == CLUSTER_KINDS);
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	assert_int_equal(pods(client), 1201);
 }
@@ -341,7 +345,7 @@ static void more_objects_than_the_limit_are_refused(void **state)
 
 	client->options.max[0] = 1000;
 	kubeclient_start(client);
-	UNTIL(client, kubeclient_said(client, "! pods: more than 1000 objects; new ones are refused"));
+	UNTIL(client, kubeclient_said(client, "! pods: more than 1000 objects; shop/"));
 	TURN_FOR(client, 50);
 	assert_false(kubeclient_status(client, "pods").synced);
 }
@@ -360,6 +364,9 @@ static void objects_beyond_the_limit_are_refused_one_by_one(void **state)
 	assert_null(cluster_pod_for(client->cluster, "shop", "over"));
 	assert_true(kubeclient_status(client, "pods").degraded);
 	assert_int_equal(kubeclient_status(client, "pods").counts.refused, 1);
+	assert_true(kubeclient_said(
+		client, "! pods: more than 1202 objects; shop/over and further new ones are refused; "
+			"keeping the 1202 objects known"));
 }
 
 static void a_list_that_comes_byte_by_byte_is_a_list(void **state)

@@ -114,8 +114,7 @@ static void assert_same(const char *text, const struct outcome *scanned, const s
 	if (parsed->r != 0)
 		fail_msg("taken, but %s: %s", parsed->err.msg, text);
 	b = parsed->object->body;
-	assert_string_equal(scanned->object->key, parsed->object->key);
-	assert_string_equal(scanned->object->uid, parsed->object->uid);
+	assert_string_equal(object_names(scanned->object).uid, object_names(parsed->object).uid);
 	assert_string_equal(scanned->version, parsed->version);
 	assert_ptr_equal(scanned->object->kind, parsed->object->kind);
 	if (scanned->type || parsed->type)
@@ -162,7 +161,7 @@ static void a_pod_is_read_whole(void **state)
 	assert_true(assert_agree(FULL, strlen(FULL), false));
 	scan(FULL, strlen(FULL), false, &out);
 	pod = out.object->body;
-	assert_string_equal(out.object->key, "shop/web-0");
+	assert_string_equal(object_words(out.object), "shop/web-0");
 	assert_string_equal(pod->node, "node-1");
 	assert_int_equal(pod->labels.n, 3);
 	assert_string_equal(labels_get(&pod->labels, "example.com/tier"), "front");

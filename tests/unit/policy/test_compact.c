@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Compact pods and the things they share. The linker puts the __wrap_ functions in
+/* Compact pods and policies, and the things they share. The linker puts the __wrap_ functions in
  * place (Makefile). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -184,6 +184,69 @@ static void thousands_are_found_again(void **state)
 	assert_int_equal(shared_count(), 0);
 }
 
+static struct netpol *a_full_policy(void)
+{
+	struct netpol *policy = a_policy("shop", "db", "app=db");
+	struct rule *rule = policy_add_rule(policy, BH_INGRESS);
+
+	selector_add(&policy->pods, "tier", SELECTOR_IN, "front,back");
+	selector_add(&policy->pods, "old", SELECTOR_NOT_EXISTS, "");
+	rule_add_peer(rule, "app=web", "team=a");
+	peer_add_except(rule_add_block(rule, "10.0.0.0/8"), "10.1.0.0/16");
+	rule_add_port(rule, IPPROTO_TCP, 80, 90);
+	rule_add_named_port(rule, IPPROTO_UDP, "dns");
+	policy_add_rule(policy, BH_EGRESS);
+	policy_add_rule(policy, BH_EGRESS);
+	policy_isolates(policy, BH_EGRESS);
+	policy->problems = calloc(1, sizeof(char *));
+	policy->problems[policy->n_problems++] = strdup("spec: odd");
+	return policy;
+}
+
+static void a_compact_policy_says_what_its_original_says(void **state)
+{
+	struct netpol *policy = a_full_policy(), *compact = netpol_compact(policy), *copy;
+	size_t n = shared_count();
+
+	(void)state;
+	assert_true(netpol_equal(policy, compact));
+	copy = netpol_compact(compact);
+	assert_int_equal(shared_count(), n);
+	netpol_free(policy);
+	netpol_free(compact);
+	policy = a_full_policy();
+	assert_true(netpol_equal(policy, copy));
+	policy->rules[BH_INGRESS][0].ports[0].last = 91;
+	assert_false(netpol_equal(policy, copy));
+	netpol_free(policy);
+	policy = netpol_copy(copy);
+	netpol_free(copy);
+	assert_string_equal(policy->rules[BH_INGRESS][0].ports[1].name, "dns");
+	netpol_free(policy);
+	assert_int_equal(shared_count(), 0);
+}
+
+static void a_policy_that_does_not_fit_leaves_nothing_behind(void **state)
+{
+	struct netpol *policy = a_full_policy(), *compact = NULL;
+	long n = 0;
+
+	(void)state;
+	for (; !compact; n++) {
+		until_failure = n;
+		compact = netpol_compact(policy);
+		until_failure = -1;
+		if (!compact)
+			assert_int_equal(shared_count(), 0);
+		assert_in_range(n, 0, 100);
+	}
+	assert_true(n > 10);
+	assert_true(netpol_equal(policy, compact));
+	netpol_free(compact);
+	netpol_free(policy);
+	assert_int_equal(shared_count(), 0);
+}
+
 static void out_of_memory_leaves_nothing_behind(void **state)
 {
 	struct pod *pod = a_web_pod("web-0", "10.0.0.1"), *compact = NULL;
@@ -216,6 +279,8 @@ int main(void)
 		cmocka_unit_test(padding_makes_no_difference),
 		cmocka_unit_test(thousands_are_found_again),
 		cmocka_unit_test(out_of_memory_leaves_nothing_behind),
+		cmocka_unit_test(a_compact_policy_says_what_its_original_says),
+		cmocka_unit_test(a_policy_that_does_not_fit_leaves_nothing_behind),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The Services' tables: written by a plan, read back after a restart. */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "dataplane/fence.h"
+#include "dataplane/maps_room.h"
+
+static int row_put(int fd, const void *key, const void *value)
+{
+	return bpf_map_update_elem(fd, key, value, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int row_erase(int fd, const void *key)
+{
+	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int gen_advance(int fd)
+{
+	__u32 zero = 0, gen;
+
+	if (bpf_map_lookup_elem(fd, &zero, &gen) < 0)
+		return -errno;
+	gen++;
+	return row_put(fd, &zero, &gen);
+}
+
+static int write_apply(struct maps *maps, const struct bh_service_write *write)
+{
+	switch (write->kind) {
+	case BH_GROUP_PUT:
+		return row_put(maps->fd[MAP_BACKENDS], &write->group.key, &write->group.group);
+	case BH_FRONT_PUT:
+		return row_put(maps->fd[MAP_SERVICES], &write->front.key, &write->front.service);
+	case BH_FRONT_ERASE:
+		return row_erase(maps->fd[MAP_SERVICES], &write->front.key);
+	case BH_UDP_CHANGED:
+		return gen_advance(maps->fd[MAP_SERVICE_GEN]);
+	case BH_SETS_FENCE:
+		return fence();
+	case BH_GROUP_ERASE:
+		return row_erase(maps->fd[MAP_BACKENDS], &write->group.key);
+	default:
+		return -EINVAL;
+	}
+}
+
+/* What a failed write was about, for the operator. */
+static void write_name(const struct bh_service_write *write, char *out, size_t size)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	switch (write->kind) {
+	case BH_FRONT_PUT:
+	case BH_FRONT_ERASE:
+		addr_format(&write->front.key.addr, addr);
+		snprintf(out, size, "Service address %s port %u protocol %u", addr,
+			 ntohs(write->front.key.port), write->front.key.proto);
+		break;
+	case BH_GROUP_PUT:
+	case BH_GROUP_ERASE:
+		snprintf(out, size, "group %u of set %u", write->group.key.group, write->group.key.set);
+		break;
+	default:
+		snprintf(out, size, "kind %u", write->kind);
+	}
+}
+
+int maps_services_apply(struct maps *maps, const struct bh_service_write *writes, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		char name[128];
+		int r = write_apply(maps, &writes[i]);
+
+		if (r == 0)
+			continue;
+		write_name(&writes[i], name, sizeof(name));
+		return err_set(err, -r, "Services: write %zu of %zu, %s: %s", i + 1, n, name, strerror(-r));
+	}
+	return 0;
+}
+
+int maps_services_snapshot(struct maps *maps, struct bh_service_snapshot *ret_snapshot, struct err *err)
+{
+	int r;
+
+	*ret_snapshot = (struct bh_service_snapshot){ 0 };
+	r = rows_read(maps->fd[MAP_SERVICES], BH_MAP_SERVICES, sizeof(struct bh_front),
+		      sizeof(struct bh_front_row), &ret_snapshot->fronts, &ret_snapshot->n_fronts, err);
+	if (r == 0)
+		r = rows_read(maps->fd[MAP_BACKENDS], BH_MAP_BACKENDS, sizeof(struct bh_group_key),
+			      sizeof(struct bh_group_row), &ret_snapshot->groups, &ret_snapshot->n_groups,
+			      err);
+	if (r < 0)
+		maps_services_snapshot_done(ret_snapshot);
+	return r;
+}
+
+void maps_services_snapshot_done(struct bh_service_snapshot *snapshot)
+{
+	free(snapshot->fronts);
+	free(snapshot->groups);
+	*snapshot = (struct bh_service_snapshot){ 0 };
+}
