@@ -96,10 +96,10 @@ static int read_manifests(struct agent *agent)
 }
 
 /* The objects are read here and nowhere else: what is read anew frees objects that the
- * store points at until it has been told, and nobody may ask between. */
-static int read_objects(struct agent *agent, struct err *err)
+ * store points at until it has been told, and nobody may ask between. As
+ * manifests_read() and cluster_read(). */
+static int source_read(struct agent *agent, struct err *err)
 {
-	struct source source;
 	int r = 0;
 
 	if (agent->manifests && agent->read_due)
@@ -107,15 +107,31 @@ static int read_objects(struct agent *agent, struct err *err)
 	agent->read_due = false;
 	if (agent->cluster && agent->objects_known)
 		r = cluster_read(agent->cluster, err);
-	if (!agent->objects_known) {
-		/* What was read stays with the manifests; the store begins with all of it. */
+	/* What was read stays with the manifests; the store begins with all of it. */
+	if (!agent->objects_known)
 		agent->store.is_lost = agent->manifests != NULL;
-		return 0;
-	}
-	source = agent_source(agent);
-	if (r <= 0)
+	return agent->manifests && r < 0 ? 0 : r;
+}
+
+static int world_enforce(struct agent *agent, bool was_read, struct err *err)
+{
+	struct source source = agent_source(agent);
+	int r;
+
+	if (!was_read)
 		source.n = 0; /* they were taken in before */
-	return agent->cluster && r < 0 ? r : store_read(&agent->store, &source, &agent->attachments, err);
+	r = store_read(&agent->store, &source, &agent->attachments, err);
+	if (r == 0)
+		r = enforce_run(&agent->enforce, &agent->store, &agent->attachments, err);
+	store_bury(&agent->store);
+	return r;
+}
+
+static void synced_tell(const struct agent *agent)
+{
+	log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
+		 agent->store.world.n_netpols, agent->attachments.n,
+		 posture_name(agent->config->posture.posture));
 }
 
 static void on_recompile(evutil_socket_t fd, short what, void *data)
@@ -124,18 +140,16 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	struct err err = { 0 };
 	bool first = !agent->enforce.synced;
 	int64_t start_us = stamp_now_us();
-	int r;
+	int r = source_read(agent, &err);
 
 	(void)fd, (void)what;
-	r = read_objects(agent, &err);
 	if (!agent->objects_known)
 		return;
 	reconcile_attachments(agent);
 	if (first)
 		reconcile_orphans(agent);
 	if (r >= 0)
-		r = enforce_run(&agent->enforce, &agent->store, &agent->attachments, &err);
-	store_bury(&agent->store);
+		r = world_enforce(agent, r > 0, &err);
 	agent->recompiled_us = stamp_now_us();
 	agent->recompile_us = agent->recompiled_us - start_us;
 	if (r < 0)
@@ -143,9 +157,7 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	else
 		recompile_done(agent, r == 0);
 	if (first && agent->enforce.synced)
-		log_info("synced pods=%zu policies=%zu endpoints=%zu posture=%s", agent->store.world.n_pods,
-			 agent->store.world.n_netpols, agent->attachments.n,
-			 posture_name(agent->config->posture.posture));
+		synced_tell(agent);
 	agent_services_turn(agent);
 	agent_network_turn(agent);
 	if (!agent->conflist_known)

@@ -136,11 +136,13 @@ static void whole_take(const struct change *change, void *data)
 		reading->r = change_take(reading->store, reading->source, change);
 }
 
-static int whole_read(struct store *store, const struct source *source)
+static int whole_read(struct store *store, const struct source *source, const struct attachments *attachments)
 {
 	struct reading reading = { store, source, 0 };
 
 	store_clear(store);
+	if (store_endpoints_index(store, attachments) < 0)
+		return -ENOMEM;
 	source->whole(source->data, whole_take, &reading);
 	return reading.r;
 }
@@ -157,8 +159,13 @@ static int changes_read(struct store *store, const struct source *source)
 int store_read(struct store *store, const struct source *source, const struct attachments *attachments,
 	       struct err *err)
 {
-	int r = store->is_lost ? whole_read(store, source) : changes_read(store, source);
+	int r = 0;
 
+	/* Endpoints that went must not be met among those of before. */
+	if (store->attachments_serial != attachments->serial)
+		r = store_endpoints_index(store, attachments);
+	if (r == 0)
+		r = store->is_lost ? whole_read(store, source, attachments) : changes_read(store, source);
 	if (r == 0 && store->attachments_serial != attachments->serial)
 		r = store_attachments_changed(store, source, attachments);
 	if (r == 0 && store->policies_due)

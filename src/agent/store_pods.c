@@ -392,7 +392,7 @@ int store_pod_changed(struct store *store, const struct source *source, const st
 
 /* --- endpoints that come and go */
 
-static int endpoints_index(struct store *store, const struct attachments *attachments)
+int store_endpoints_index(struct store *store, const struct attachments *attachments)
 {
 	const struct endpoint **by_name = calloc(attachments->n + 1, sizeof(*by_name));
 	struct held *held = calloc(attachments->n * BH_ENDPOINT_ADDRS + 1, sizeof(*held));
@@ -469,7 +469,7 @@ int store_attachments_changed(struct store *store, const struct source *source,
 {
 	const struct pod **were = calloc(store->n_exceptions + 1, sizeof(*were));
 	size_t n = store->n_exceptions;
-	int r = were ? endpoints_index(store, attachments) : -ENOMEM;
+	int r = were ? store_endpoints_index(store, attachments) : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		were[i] = store->exceptions[i].source;

@@ -335,6 +335,7 @@ void manifests_each(const struct manifests *manifests, void (*each)(const struct
 	list_each(CHANGE_POD, (void **)world->pods, world->n_pods, each, data);
 	list_each(CHANGE_NETPOL, (void **)world->netpols, world->n_netpols, each, data);
 	list_each(CHANGE_SERVICE, (void **)world->services, world->n_services, each, data);
+	list_each(CHANGE_SLICE, (void **)world->slices, world->n_slices, each, data);
 	list_each(CHANGE_NODE, (void **)world->nodes, world->n_nodes, each, data);
 }
 

@@ -52,6 +52,8 @@ static void world_change(struct world *world, const struct change *change)
 		list_change(&world->netpols, &world->n_netpols, change);
 	else if (change->kind == CHANGE_SERVICE)
 		list_change(&world->services, &world->n_services, change);
+	else if (change->kind == CHANGE_SLICE)
+		list_change(&world->slices, &world->n_slices, change);
 	else if (change->kind == CHANGE_NODE)
 		list_change(&world->nodes, &world->n_nodes, change);
 }
@@ -89,7 +91,8 @@ void mirror_check(const struct mirror *mirror, const struct world *world)
 		   known(mirror, world->namespaces, world->n_namespaces) +
 		   known(mirror, world->netpols, world->n_netpols) +
 		   known(mirror, world->services, world->n_services) +
-		   known(mirror, world->nodes, world->n_nodes);
+		   known(mirror, world->nodes, world->n_nodes) +
+		   known(mirror, world->slices, world->n_slices);
 
 	CHECK(n == mirror->n);
 }
@@ -98,7 +101,7 @@ void mirror_forget(struct mirror *mirror)
 {
 	mirror->n = 0;
 	mirror->world.n_pods = mirror->world.n_namespaces = mirror->world.n_netpols = 0;
-	mirror->world.n_services = mirror->world.n_nodes = 0;
+	mirror->world.n_services = mirror->world.n_nodes = mirror->world.n_slices = 0;
 }
 
 void mirror_done(struct mirror *mirror)
@@ -109,4 +112,5 @@ void mirror_done(struct mirror *mirror)
 	free(mirror->world.netpols);
 	free(mirror->world.services);
 	free(mirror->world.nodes);
+	free(mirror->world.slices);
 }

@@ -411,24 +411,19 @@ static void random_changes_end_where_a_fresh_start_ends(void **state)
 		struct pod *old = NULL, *now = NULL;
 
 		id[1] = (char)('0' + rng_below(&rng, 4));
-		switch (rng_below(&rng, 4)) {
-		case 0:
+		if (rng_below(&rng, 3) == 0)
 			attachment_free(attachments_take(&scene->attachments, id, "eth0"));
-			break;
-		case 1:
+		else if (rng_below(&rng, 3) == 0)
 			attach(scene, id, name, uids[rng_below(&rng, 3)], addrs[rng_below(&rng, 4)]);
-			break;
-		default:
-			for (size_t i = 0; there && i < scene->world.n_pods; i++)
-				if (scene->world.pods[i] == there) {
-					old = scene->world.pods[i];
-					scene->world.pods[i] = scene->world.pods[--scene->world.n_pods];
-				}
-			if (!old || rng_below(&rng, 3)) {
-				now = add_pod(scene, name, uids[rng_below(&rng, 3)], "");
-				add_addr(now, addrs[rng_below(&rng, 4)]);
-				now->host_network = rng_below(&rng, 8) == 0;
+		for (size_t i = 0; there && i < scene->world.n_pods; i++)
+			if (scene->world.pods[i] == there) {
+				old = scene->world.pods[i];
+				scene->world.pods[i] = scene->world.pods[--scene->world.n_pods];
 			}
+		if (!old || rng_below(&rng, 3)) {
+			now = add_pod(scene, name, uids[rng_below(&rng, 3)], "");
+			add_addr(now, addrs[rng_below(&rng, 4)]);
+			now->host_network = rng_below(&rng, 8) == 0;
 		}
 		read_changes(scene, &(struct change){ CHANGE_POD, old, now, 1 }, old || now);
 		pod_free(old);
