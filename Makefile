@@ -55,7 +55,7 @@ libs = $(foreach r,$(1),$(O)/lib$(r).a)
 
 $(O)/bulkhead: $(O)/src/cni/main.o $(call libs,cni dataplane base)
 $(O)/bulkheadd: $(O)/src/agent/main.o $(call libs,agent kube report service policy dataplane base)
-$(O)/bulkheadctl: $(O)/src/cli/main.o $(call libs,cli kube report policy base)
+$(O)/bulkheadctl: $(O)/src/cli/main.o $(call libs,cli kube report service policy base)
 $(BINARIES):
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_$(@F))
 
@@ -91,12 +91,12 @@ $(O)/.test-deps: $(O)/.deps
 ROOMS_base := base
 ROOMS_policy := policy base
 ROOMS_service := service policy base
-ROOMS_report := report policy base
+ROOMS_report := report service policy base
 ROOMS_kube := kube policy base
 ROOMS_dataplane := dataplane base
 ROOMS_cni := cni dataplane base
 ROOMS_agent := agent kube report service policy dataplane base
-ROOMS_cli := cli kube report policy base
+ROOMS_cli := cli kube report service policy base
 
 define unit
 UNIT_$(1) := $$(patsubst %.c,$(O)/%,$$(wildcard tests/unit/$(1)/test_*.c))

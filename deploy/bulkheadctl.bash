@@ -5,7 +5,7 @@ _bulkheadctl_verb() {
 	local word
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		status | endpoints | nodes | policies | drops | explain | matrix | lint)
+		status | endpoints | nodes | services | policies | drops | explain | matrix | lint)
 			echo "$word"
 			return
 			;;
@@ -46,14 +46,14 @@ _bulkheadctl() {
 		;;
 	esac
 	case $verb in
-	explain | lint) options="$options --manifests --posture" ;;
+	explain | lint | services) options="$options --manifests --posture" ;;
 	matrix) options="$options --manifests --posture --namespace" ;;
 	drops) options="$options --follow --limit" ;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ -z $verb ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "status endpoints nodes policies drops explain matrix lint" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "status endpoints nodes services policies drops explain matrix lint" -- "$cur")
 	elif [[ $verb == explain ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_bulkheadctl_pods)" -- "$cur")
 	fi

@@ -45,7 +45,7 @@ file_only() { # header pattern, the files that may include it
 may base '<cjson/' '<yaml\.h>'
 may policy '"base/(err|text|addr|cleanup)\.h"'
 may service '"base/(err|addr)\.h"' '"policy/(model|change)\.h"'
-may report '"base/' '"policy/(model|explain)\.h"' '<cjson/'
+may report '"base/' '"policy/(model|explain)\.h"' '"service/(services|backends)\.h"' '<cjson/'
 may kube '"base/' '"policy/(model|change)\.h"' '<cjson/' '<curl/'
 may dataplane '"base/' '<bpf/' '<netlink/' '<nftables/'
 may cni '"base/' '"dataplane/' '<cjson/'

@@ -123,10 +123,10 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	agent->config = config;
 	agent->node.fd = agent->network.link_fd = agent->network.nft_fd = -1;
 	agent->started_ms = stamp_now_ms();
-	agent->services = services_new();
 	revisions_init(&agent->revisions);
 	store_init(&agent->store, on_world_change, agent);
 	agent->store.world.posture = config->posture;
+	agent->services = services_new();
 	agent->base = event_base_new();
 	if (!agent->base || !agent->services)
 		return err_set(err, ENOMEM, "event loop");

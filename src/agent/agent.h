@@ -51,8 +51,9 @@ struct agent {
 	struct node_addrs node;
 	struct network network;
 	struct services *services;
-	bool services_known; /* they know the objects, and what the kernel has */
-	bool services_touch; /* pods or addresses here have changed since */
+	bool services_adopted; /* they know what the kernel has */
+	bool services_lost;    /* they do not know the objects */
+	bool services_touch;   /* pods or addresses here have changed since */
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;
@@ -112,11 +113,11 @@ void agent_cluster_words(const struct agent *agent, struct text *out); /* a line
  * Nothing happens before a pod could be added. */
 void agent_conflist(struct agent *agent);
 
-/* Services (agent_services.c): told of each change of the world, null for "all is void";
- * brought into the kernel by the turn. */
+/* Services (agent_services.c). A change is told as the store does it. */
 int agent_services_listen(struct agent *agent, struct err *err);
 void agent_services_tell(struct agent *agent, const struct change *change);
 void agent_services_turn(struct agent *agent);
+void agent_services_tidy(struct agent *agent);
 struct service_view agent_service_view(const struct agent *agent);
 
 /* The network between nodes (agent_network.c). */

@@ -292,6 +292,7 @@ static void on_second(evutil_socket_t fd, short what, void *data)
 	else
 		agent->metrics.flows = (uint64_t)r;
 	reconcile_grace(agent);
+	agent_services_tidy(agent);
 	agent_network_second(agent);
 }
 

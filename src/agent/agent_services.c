@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Services into the kernel: after each reading of the objects the ones that changed,
- * after a start or a failed write all of them. */
+/* Services into the kernel: those that changed, after a start or a failed write all. */
 #include <errno.h>
 
 #include "agent/agent.h"
@@ -54,44 +53,45 @@ static int adopt(struct agent *agent, struct err *err)
 		return err_wrap(err, r, "reading the kernel's Services");
 	r = services_adopt(agent->services, &snapshot);
 	maps_services_snapshot_done(&snapshot);
+	agent->services_adopted = r == 0;
 	return r < 0 ? err_set(err, ENOMEM, "Services: out of memory") : 0;
 }
 
-static int reset(struct agent *agent, struct err *err)
+static int find(struct agent *agent, struct err *err)
 {
 	const struct world *world = agent->config->no_services ? NULL : &agent->store.world;
-	int r = adopt(agent, err);
 
-	if (r < 0)
-		return r;
 	if (services_reset(agent->services, world) < 0)
 		return err_set(err, ENOMEM, "Services: out of memory");
-	agent->services_known = true;
+	agent->services_lost = false;
 	return 0;
 }
 
-static int apply(struct agent *agent, struct err *err)
+static int apply(struct agent *agent, struct service_plan *plan, struct err *err)
+{
+	int r = maps_services_apply(agent->maps, plan->v, plan->n, err);
+
+	service_plan_done(plan);
+	agent->services_adopted = r == 0;
+	return r;
+}
+
+static int plan(struct agent *agent, struct err *err)
 {
 	const struct service_view view = agent_service_view(agent);
 	int more = 1, r = 0;
 
 	while (more > 0 && r == 0) {
-		struct service_plan plan = { 0 };
+		struct service_plan part = { 0 };
 
-		more = services_plan(agent->services, &view, &plan);
-		r = more < 0 ? err_set(err, ENOMEM, "Services: out of memory")
-			     : maps_services_apply(agent->maps, plan.v, plan.n, err);
-		service_plan_done(&plan);
+		more = services_plan(agent->services, &view, &part);
+		r = apply(agent, &part, err);
 	}
-	agent->services_known = r == 0;
+	if (more < 0) {
+		agent->services_adopted = false;
+		return err_set(err, ENOMEM, "Services: out of memory");
+	}
 	return r;
-}
-
-void agent_services_tell(struct agent *agent, const struct change *change)
-{
-	if (!change || (agent->services_known && services_change(agent->services, change) < 0))
-		agent->services_known = false;
-	agent->services_touch |= change && change->kind == CHANGE_POD && !agent->cluster;
 }
 
 static void report(struct agent *agent)
@@ -106,32 +106,69 @@ static void report(struct agent *agent)
 		health_good(&agent->health, HEALTH_SERVICES);
 }
 
+void agent_services_tell(struct agent *agent, const struct change *change)
+{
+	if (agent->config->no_services)
+		return;
+	if (!change) {
+		services_reset(agent->services, NULL); /* all is told anew */
+		agent->services_lost = false;
+		return;
+	}
+	agent->services_touch |= change->kind == CHANGE_POD && !agent->cluster;
+	if (services_change(agent->services, change) < 0)
+		agent->services_lost = true;
+}
+
+static void failed(struct agent *agent, const struct err *err)
+{
+	health_bad(&agent->health, HEALTH_SERVICES, "%s; keeping the backends known before, retrying",
+		   err->msg);
+	retry(agent);
+}
+
 void agent_services_turn(struct agent *agent)
 {
 	struct err err = { 0 };
 	int r = 0;
 
-	if (agent->services_known && agent->config->no_services)
+	if (agent->config->no_services && agent->services_adopted)
 		return;
-	if (!agent->services_known)
-		r = reset(agent, &err);
-	else if (agent->services_touch)
+	if (agent->services_lost)
+		r = find(agent, &err);
+	if (r == 0 && !agent->services_adopted)
+		r = adopt(agent, &err);
+	if (r == 0 && agent->services_touch)
 		services_touch(agent->services, agent->cluster);
+	if (r == 0)
+		r = plan(agent, &err);
+	if (r < 0)
+		return failed(agent, &err);
 	agent->services_touch = false;
-	if (r == 0)
-		r = apply(agent, &err);
-	if (r == 0)
-		return report(agent);
-	agent->services_known = false;
-	health_bad(&agent->health, HEALTH_SERVICES, "%s; keeping the backends known before, retrying",
-		   err.msg);
-	retry(agent);
+	report(agent);
+}
+
+/* Sets that no front has any more, all of a second behind one fence. */
+void agent_services_tidy(struct agent *agent)
+{
+	struct service_plan plan = { 0 };
+	struct err err = { 0 };
+
+	if (!agent->services_adopted)
+		return;
+	if (services_tidy(agent->services, &plan) < 0)
+		agent->services_adopted = false;
+	if (apply(agent, &plan, &err) < 0)
+		failed(agent, &err);
 }
 
 static void on_services(evutil_socket_t fd, short what, void *data)
 {
+	struct agent *agent = data;
+
 	(void)fd, (void)what;
-	agent_services_turn(data);
+	if (agent->enforce.synced)
+		agent_services_turn(agent);
 }
 
 int agent_services_listen(struct agent *agent, struct err *err)

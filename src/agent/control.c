@@ -28,6 +28,7 @@ static const struct route {
 	{ EVHTTP_REQ_GET, "/v1/endpoints", control_endpoints, false, false },
 	{ EVHTTP_REQ_GET, "/v1/policies", control_policies, false, true },
 	{ EVHTTP_REQ_GET, "/v1/nodes", control_nodes, false, true },
+	{ EVHTTP_REQ_GET, "/v1/services", control_services, false, true },
 	{ EVHTTP_REQ_GET, "/v1/flows", control_flows, false, false },
 	{ EVHTTP_REQ_GET, "/v1/explain", control_explain, false, true },
 	{ EVHTTP_REQ_GET, "/v1/matrix", control_matrix, false, true },

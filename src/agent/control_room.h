@@ -73,6 +73,7 @@ void control_status(struct call *call);
 void control_endpoints(struct call *call);
 void control_policies(struct call *call);
 void control_nodes(struct call *call);
+void control_services(struct call *call);
 void control_flows(struct call *call);
 void control_explain(struct call *call);
 void control_matrix(struct call *call);

@@ -6,7 +6,7 @@
 #include "base/version.h"
 
 static const struct command *const commands[] = {
-	&cmd_status, &cmd_endpoints, &cmd_nodes,  &cmd_policies,
+	&cmd_status, &cmd_endpoints, &cmd_nodes, &cmd_services,  &cmd_policies,
 	&cmd_drops,  &cmd_explain,   &cmd_matrix, &cmd_lint,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))

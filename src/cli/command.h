@@ -63,8 +63,8 @@ struct command {
 	int (*run)(const struct cli_options *options, struct screen *screen);
 };
 
-extern const struct command cmd_status, cmd_endpoints, cmd_nodes, cmd_policies, cmd_drops, cmd_explain,
-	cmd_matrix, cmd_lint;
+extern const struct command cmd_status, cmd_endpoints, cmd_nodes, cmd_services, cmd_policies, cmd_drops,
+	cmd_explain, cmd_matrix, cmd_lint;
 
 /* Null: there is no such verb. `index` counts them all, from 0. */
 const struct command *command_find(const char *name);

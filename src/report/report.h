@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "policy/explain.h"
+#include "service/services.h"
 
 /* What the world cannot say by itself. */
 struct report_node {
@@ -50,12 +51,22 @@ int report_matrix(const struct world *world, const char *namespace, cJSON **ret,
 
 /* One drop or audit: {"time" (RFC 3339),"action":"drop|audit","reason" (metric
  * label),"reasonText","direction","endpoint"?,"from","to","fromAddress","toAddress",
- * "fromPort"?,"port"?,"protocol","icmpType"?,"icmpCode"?,"tcpFlags"?,"length",
+ * "fromPort"?,"port"?,"protocol","service"? ("ns/name" or ""),"serviceAddress"?,"servicePort"?
+ * (what the client dialled),"icmpType"?,"icmpCode"?,"tcpFlags"?,"length",
  * "explanation"? (as report_explain() has it, for verdicts of policy),"sentence"
  * (one line, escaped)}. `endpoint` is the pod the event's direction speaks of; may
  * be null. */
 int report_event(const struct world *world, const struct report_node *node, const struct bh_event *event,
 		 const struct pod *endpoint, cJSON **ret, struct err *err);
+
+/* Services and who is behind them: {"services":[{"namespace","name","state":"ok|refused|
+ * headless|external name|no address","why"?,"revision","localOnly",
+ * "affinitySeconds","ports":[{"address","port","protocol","name"?,
+ * "state":"ok|no endpoints","backends":[{"address",
+ * "port","pod"?}]}]}],"tables":{"services","fronts","frontsMax","backends","groups",
+ * "groupsMax","refused"}}. */
+int report_services(const struct world *world, const struct services *services,
+		    const struct service_view *view, cJSON **ret, struct err *err);
 
 /* Policies with what they select and their problems (without revisions; the
  * daemon adds those): {"policies":[{"namespace","name","isolates":["ingress"],

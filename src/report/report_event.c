@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "report/report.h"
 #include "report/report_part.h"
+#include "report/service_of.h"
 
 #define TIME_TEXT_MAX 40
 #define NS_PER_S      1000000000LL
@@ -152,6 +153,40 @@ static void connection_add(struct text *text, const struct explain_query *query,
 	end_add(text, &query->to, proto_has_ports(event->proto) ? event->dport : 0);
 }
 
+/* What the client dialled, when that is a Service: in the event when it was translated,
+ * else where the packet was going. */
+static bool event_front(const struct world *world, const struct bh_event *event, struct bh_addr *ret_addr,
+			uint16_t *ret_port, const struct service **ret_service)
+{
+	bool translated = !addr_is_zero(&event->service);
+	const struct service_port *port;
+
+	*ret_addr = translated ? event->service : event->dst;
+	*ret_port = ntohs(translated ? event->service_port : event->dport);
+	*ret_service = service_of(world, ret_addr, event->proto, *ret_port, &port);
+	return translated || *ret_service;
+}
+
+static void front_add(struct text *text, const struct world *world, const struct bh_event *event)
+{
+	const struct service *service;
+	char addr[ADDR_TEXT_MAX];
+	struct bh_addr front;
+	uint16_t port;
+
+	if (!event_front(world, event, &front, &port, &service))
+		return;
+	addr_format(&front, addr);
+	text_addf(text, " by Service ");
+	if (service) {
+		text_add_escaped(text, service->namespace);
+		text_addf(text, "/");
+		text_add_escaped(text, service->name);
+		text_addf(text, " ");
+	}
+	text_addf(text, "(%s port %u)", addr, port);
+}
+
 /* "dropped TCP shop/job (10.1.0.7) -> shop/db (10.1.0.9) port 5432, ingress of
  * shop/db; denied by ingress of ..." in one line. */
 static char *event_sentence(const struct world *world, const struct explain_query *query,
@@ -168,6 +203,7 @@ static char *event_sentence(const struct world *world, const struct explain_quer
 		frame_add(&text, event->ethertype);
 	else
 		connection_add(&text, query, event);
+	front_add(&text, world, event);
 	text_addf(&text, ", %s of ", direction_text((enum bh_direction)event->direction));
 	if (!own->pod && is_bare_frame(event))
 		text_addf(&text, "interface %u", event->ifindex);
@@ -208,8 +244,25 @@ static bool ports_put(cJSON *object, const struct bh_event *event)
 	return ok;
 }
 
-static bool event_put(cJSON *object, const struct bh_event *event, const struct explain_query *query,
-		      const struct pod *endpoint)
+static bool front_put(cJSON *object, const struct world *world, const struct bh_event *event)
+{
+	const struct service *service;
+	auto_text struct text name = { 0 };
+	char addr[ADDR_TEXT_MAX];
+	struct bh_addr front;
+	uint16_t port;
+
+	if (!event_front(world, event, &front, &port, &service))
+		return true;
+	addr_format(&front, addr);
+	if (service)
+		text_addf(&name, "%s/%s", service->namespace, service->name);
+	return !name.failed && put_text(object, "service", name.data ? name.data : "") &&
+	       put_text(object, "serviceAddress", addr) && put_number(object, "servicePort", port);
+}
+
+static bool event_put(cJSON *object, const struct world *world, const struct bh_event *event,
+		      const struct explain_query *query, const struct pod *endpoint)
 {
 	char when[TIME_TEXT_MAX];
 
@@ -220,7 +273,7 @@ static bool event_put(cJSON *object, const struct bh_event *event, const struct 
 	       put_text(object, "reasonText", reason_words(event->reason)) &&
 	       put_text(object, "direction", direction_text((enum bh_direction)event->direction)) &&
 	       (!endpoint || put_pod(object, "endpoint", endpoint)) && ends_put(object, query) &&
-	       ports_put(object, event);
+	       ports_put(object, event) && front_put(object, world, event);
 }
 
 static bool verdict_put(cJSON *object, const struct world *world, const struct explain_query *query,
@@ -245,7 +298,7 @@ int report_event(const struct world *world, const struct report_node *node, cons
 
 	if (r < 0)
 		return r;
-	ok = object && event_put(object, event, &query, endpoint) &&
+	ok = object && event_put(object, world, event, &query, endpoint) &&
 	     verdict_put(object, world, &query, event, verdict ? &explanation : NULL);
 	explanation_done(&explanation);
 	if (!ok)

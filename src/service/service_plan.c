@@ -9,6 +9,7 @@
 #include "service/service_room.h"
 
 #define PLAN_WRITES 2048 /* about so many at a time: the plan stays small */
+#define RETIRED_MAX 1024 /* sets that may wait for services_tidy() */
 
 struct wanted_front {
 	struct bh_front key;
@@ -304,12 +305,8 @@ static int orphans_erase(struct services *services, struct service_plan *plan)
 	return 0;
 }
 
-/* Live UDP flows hear of it, and sets that nobody has any more go. */
-static int plan_finish(struct services *services, struct service_plan *plan)
+int services_tidy(struct services *services, struct service_plan *plan)
 {
-	if (services->udp_changed && !write_add(plan, BH_UDP_CHANGED))
-		return -ENOMEM;
-	services->udp_changed = false;
 	if (services->n_retired && !write_add(plan, BH_SETS_FENCE))
 		return -ENOMEM;
 	for (size_t i = 0; i < services->n_retired; i++) {
@@ -340,7 +337,10 @@ int services_plan(struct services *services, const struct service_view *view, st
 	}
 	if (!services->marked && services->orphans_due && orphans_erase(services, plan) < 0)
 		return -ENOMEM;
-	if (plan_finish(services, plan) < 0)
+	if (services->udp_changed && !write_add(plan, BH_UDP_CHANGED))
+		return -ENOMEM;
+	services->udp_changed = false;
+	if (services->n_retired > RETIRED_MAX && services_tidy(services, plan) < 0)
 		return -ENOMEM;
 	return services->marked != NULL;
 }

@@ -48,6 +48,10 @@ void services_touch(struct services *services, bool has_slices);
  * are more, apply these first; 0: all done; -ENOMEM: adopt again. */
 int services_plan(struct services *services, const struct service_view *view, struct service_plan *plan);
 
+/* Appends what erases the sets that no front has any more, behind a fence that takes
+ * milliseconds: now and then. 0 or -ENOMEM: adopt again. */
+int services_tidy(struct services *services, struct service_plan *plan);
+
 /* For answers. */
 struct service_state {
 	const struct service *service;

@@ -24,7 +24,7 @@ policy_object db "$only_web" || exit 1
 # --- a server that refuses: the node takes no pods
 api 'refuse|403'
 start
-soon readyz_says 'networkpolicies: not synced, degraded since .*HTTP 403'
+wait_for 15 readyz_says 'networkpolicies: not synced, degraded since .*HTTP 403'
 check 'a kind that was never listed is named by readyz' \
 	readyz_says 'networkpolicies: not synced, degraded since .*HTTP 403'
 check 'not synced, STATUS refuses' eval '! daemon_ready'

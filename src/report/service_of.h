@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From an address that clients dial to its Service. */
+#ifndef REPORT_SERVICE_OF_H
+#define REPORT_SERVICE_OF_H
+
+#include "policy/model.h"
+#include "service/backends.h"
+
+/* The Service with this address and port, and that port; null: none. */
+const struct service *service_of(const struct world *world, const struct bh_addr *addr, uint8_t proto,
+				 uint16_t port, const struct service_port **ret_port);
+
+/* Who serves it, as far as the objects say. 0 or -ENOMEM. */
+int service_backends(const struct world *world, const struct service *service,
+		     const struct service_port *port, bool is_v6, struct backends *ret);
+
+#endif
