@@ -18,26 +18,52 @@
 static const char nowhere[JSON_SCAN_PAD] = "";
 
 #if defined(__SSE2__) && !defined(JSON_SCAN_PORTABLE)
-/* The first byte that ends a run of plain text: a quote, a backslash, a control byte. */
-static inline const char *plain_end(const char *at)
+#define AHEAD 64
+
+/* One bit for each byte that is a quote, a backslash or a control byte. */
+static inline uint64_t stops_of(const char *at)
 {
 	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
 		      control = _mm_set1_epi8(0x1f);
+	uint64_t stops = 0;
 
-	for (;; at += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < AHEAD; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
 		__m128i stop =
 			_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
 				     _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-		unsigned int mask = (unsigned int)_mm_movemask_epi8(stop);
 
-		if (mask)
-			return at + __builtin_ctz(mask);
+		stops |= (uint64_t)(unsigned int)_mm_movemask_epi8(stop) << i;
 	}
+	return stops;
+}
+
+static const char *plain_end_beyond(struct json_scan *scan, const char *at)
+{
+	do {
+		scan->ahead = at;
+		scan->stops = stops_of(at);
+		at += AHEAD;
+	} while (!scan->stops);
+	return scan->ahead + __builtin_ctzll(scan->stops);
+}
+
+/* The first byte that ends a run of plain text. Strings are short: most ends are known
+ * from one look at 64 bytes, so that no string waits for the one before to be loaded. */
+static inline const char *plain_end(struct json_scan *scan, const char *at)
+{
+	size_t known = (size_t)(at - scan->ahead);
+	uint64_t stops = known < AHEAD ? scan->stops >> known : 0;
+
+	if (__builtin_expect(stops != 0, 1))
+		return at + __builtin_ctzll(stops);
+	return plain_end_beyond(scan, known < AHEAD ? scan->ahead + AHEAD : at);
 }
 #else
-static inline const char *plain_end(const char *at)
+static inline const char *plain_end(struct json_scan *scan, const char *at)
 {
+	(void)scan;
 	while (*at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
 		at++;
 	return at;
@@ -96,17 +122,22 @@ static const char *skip_escape(const char *at)
 	return code >= 0xdc00 && code <= 0xdfff ? at + 6 : nowhere;
 }
 
-/* From behind the opening quote to behind the closing one. */
-static inline const char *skip_string(const char *at)
+/* From the first byte that is not plain to behind the closing quote. */
+static const char *skip_string_rest(struct json_scan *scan, const char *at)
 {
-	for (;;) {
-		at = plain_end(at);
-		if (__builtin_expect(*at == '"', 1))
-			return at + 1;
-		at = *at == '\\' ? skip_escape(at + 1) : nowhere;
-		if (at == nowhere)
-			return at;
+	while (*at == '\\') {
+		at = skip_escape(at + 1);
+		if (at != nowhere)
+			at = plain_end(scan, at);
 	}
+	return *at == '"' ? at + 1 : nowhere;
+}
+
+/* From behind the opening quote to behind the closing one. */
+static inline const char *skip_string(struct json_scan *scan, const char *at)
+{
+	at = plain_end(scan, at);
+	return __builtin_expect(*at == '"', 1) ? at + 1 : skip_string_rest(scan, at);
 }
 
 static inline const char *skip_digits(const char *at)
@@ -139,20 +170,29 @@ static inline const char *skip_literal(const char *at, const char *literal, size
 	return memcmp(at, literal, len) == 0 ? at + len : nowhere;
 }
 
-static const char *skip_other(const char *at, unsigned int depth);
+static const char *skip_other(struct json_scan *scan, const char *at, unsigned int depth);
 
 /* The most frequent values where they stand, the others by a call. `depth`: so many
  * more objects and arrays may open within it. */
-static inline const char *skip_value(const char *at, unsigned int depth)
+static inline const char *skip_value(struct json_scan *scan, const char *at, unsigned int depth)
 {
 	if (*at == '"')
-		return skip_string(at + 1);
+		return skip_string(scan, at + 1);
 	if (memcmp(at, "{}", 2) == 0)
 		return at + 2;
-	return skip_other(at, depth);
+	return skip_other(scan, at, depth);
 }
 
-static const char *skip_object(const char *at, unsigned int depth)
+/* From where a key's plain text ends to behind its colon. */
+static inline const char *skip_key_end(struct json_scan *scan, const char *at)
+{
+	if (__builtin_expect(memcmp(at, "\":", 2) == 0, 1))
+		return at + 2;
+	at = skip_space(skip_string_rest(scan, at));
+	return *at == ':' ? at + 1 : nowhere;
+}
+
+static const char *skip_object(struct json_scan *scan, const char *at, unsigned int depth)
 {
 	at = skip_space(at);
 	if (*at == '}')
@@ -160,10 +200,8 @@ static const char *skip_object(const char *at, unsigned int depth)
 	if (!depth)
 		return nowhere;
 	while (*at == '"') {
-		at = skip_space(skip_string(at + 1));
-		if (*at != ':')
-			return nowhere;
-		at = skip_space(skip_value(skip_space(at + 1), depth - 1));
+		at = skip_key_end(scan, plain_end(scan, at + 1));
+		at = skip_space(skip_value(scan, skip_space(at), depth - 1));
 		if (*at != ',')
 			return *at == '}' ? at + 1 : nowhere;
 		at = skip_space(at + 1);
@@ -171,7 +209,7 @@ static const char *skip_object(const char *at, unsigned int depth)
 	return nowhere;
 }
 
-static const char *skip_array(const char *at, unsigned int depth)
+static const char *skip_array(struct json_scan *scan, const char *at, unsigned int depth)
 {
 	at = skip_space(at);
 	if (*at == ']')
@@ -179,20 +217,20 @@ static const char *skip_array(const char *at, unsigned int depth)
 	if (!depth)
 		return nowhere;
 	for (;;) {
-		at = skip_space(skip_value(at, depth - 1));
+		at = skip_space(skip_value(scan, at, depth - 1));
 		if (*at != ',')
 			return *at == ']' ? at + 1 : nowhere;
 		at = skip_space(at + 1);
 	}
 }
 
-static const char *skip_other(const char *at, unsigned int depth)
+static const char *skip_other(struct json_scan *scan, const char *at, unsigned int depth)
 {
 	switch (*at) {
 	case '{':
-		return skip_object(at + 1, depth);
+		return skip_object(scan, at + 1, depth);
 	case '[':
-		return skip_array(at + 1, depth);
+		return skip_array(scan, at + 1, depth);
 	case 't':
 		return skip_literal(at, "true", 4);
 	case 'f':
@@ -206,7 +244,7 @@ static const char *skip_other(const char *at, unsigned int depth)
 
 /* --- what callers see --- */
 
-static bool went(struct json_scan *scan, const char *to)
+static inline bool went(struct json_scan *scan, const char *to)
 {
 	if (to == nowhere || scan->failed) {
 		scan->failed = true;
@@ -240,7 +278,7 @@ bool json_scan_word(struct json_scan *scan, struct json_word *ret)
 
 	if (*scan->at != '"')
 		return went(scan, nowhere);
-	end = plain_end(scan->at + 1);
+	end = plain_end(scan, scan->at + 1);
 	*ret = (struct json_word){ scan->at + 1, (size_t)(end - scan->at - 1) };
 	return went(scan, *end == '"' ? end + 1 : nowhere);
 }
@@ -266,11 +304,17 @@ bool json_scan_number(struct json_scan *scan, uint32_t max, uint32_t *ret)
 
 bool json_scan_skip(struct json_scan *scan)
 {
-	return went(scan, skip_value(scan->at, DEPTH_MAX - scan->depth));
+	return went(scan, skip_value(scan, scan->at, DEPTH_MAX - scan->depth));
+}
+
+bool json_scan_same(struct json_scan *scan, const char *text, size_t len)
+{
+	return len && (size_t)(scan->end - scan->at) >= len && memcmp(scan->at, text, len) == 0 &&
+	       went(scan, scan->at + len);
 }
 
 /* To the next of a list, over the comma if it is not the first. */
-static bool next(struct json_scan *scan, bool *is_first, char bracket)
+static inline bool next(struct json_scan *scan, bool *is_first, char bracket)
 {
 	if (scan->failed)
 		return false;
@@ -288,8 +332,16 @@ static bool next(struct json_scan *scan, bool *is_first, char bracket)
 
 bool json_scan_member(struct json_scan *scan, bool *is_first, struct json_word *ret_key)
 {
-	return next(scan, is_first, '}') && json_scan_word(scan, ret_key) &&
-	       went(scan, *scan->at == ':' ? scan->at + 1 : nowhere);
+	const char *start, *end;
+
+	if (!next(scan, is_first, '}'))
+		return false;
+	start = scan->at + 1;
+	if (*scan->at != '"')
+		return went(scan, nowhere);
+	end = plain_end(scan, start);
+	*ret_key = (struct json_word){ start, (size_t)(end - start) };
+	return went(scan, *end == '"' ? skip_key_end(scan, end) : nowhere);
 }
 
 bool json_scan_item(struct json_scan *scan, bool *is_first)

@@ -18,13 +18,17 @@
 #include <string.h>
 
 /* So many bytes after the text are read, whatever they are; the first must be '\0'. */
-#define JSON_SCAN_PAD 16
+#define JSON_SCAN_PAD 64
 
 struct json_scan {
 	const char *at;
 	const char *end;
 	unsigned int depth; /* of what is open */
 	bool failed;	    /* for good: everything says no from then on */
+	/* Looked at already: bit i says that ahead[i] ends a run of plain text. Nothing yet
+	 * where it lies before all that was looked at. */
+	const char *ahead;
+	uint64_t stops;
 };
 
 /* A string's bytes, without the quotes; no escapes in them. */
@@ -35,7 +39,7 @@ struct json_word {
 
 static inline struct json_scan json_scan_of(const char *text, size_t len)
 {
-	return (struct json_scan){ .at = text, .end = text + len };
+	return (struct json_scan){ .at = text, .end = text + len, .ahead = text + len + JSON_SCAN_PAD };
 }
 
 /* Is everything read, and was it all as it should be? */
@@ -49,6 +53,8 @@ bool json_scan_bool(struct json_scan *scan, bool *ret);
 /* A whole number from 0 to `max`, written in digits alone. */
 bool json_scan_number(struct json_scan *scan, uint32_t max, uint32_t *ret);
 bool json_scan_skip(struct json_scan *scan);
+/* The same if the next value is these bytes, which were a whole value before. */
+bool json_scan_same(struct json_scan *scan, const char *text, size_t len);
 
 /* The next member of the object, or item of the array, that was gone into; its value
  * must be read or skipped then. *is_first is set by the caller before the first. False:

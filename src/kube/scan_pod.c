@@ -12,6 +12,14 @@
 #define LABELS_MAX 64
 #define PORTS_MAX  64
 
+/* The labels of the pod before, as its text had them: pods of a workload follow each
+ * other in a list and have the same. One for the process, which has one thread. */
+static struct {
+	char text[512];
+	size_t len; /* 0: none */
+	struct labels labels;
+} before;
+
 struct port_words {
 	struct json_word name;
 	uint8_t proto;
@@ -41,13 +49,13 @@ enum once {
 /* A pod as it stands in the text; every word points into it. */
 struct pod_words {
 	unsigned int seen; /* enum once: a key that stands twice is not ours to judge */
-	struct json_word kind, api_version, namespace, name, uid, version, node, phase, addr;
-	struct label_words labels[LABELS_MAX];
-	size_t n_labels;
+	struct json_word kind, api_version, namespace, name, uid, version, node, phase, addr, labels_text;
+	size_t n_labels, n_addrs;
+	bool host_network, labels_are_before;
+	/* Large, and not zeroed: their lengths say what counts. */
 	struct ports_words ports, sidecar_ports;
+	struct label_words labels[LABELS_MAX];
 	struct bh_addr addrs[DECODE_ADDRS_MAX];
-	size_t n_addrs;
-	bool host_network;
 };
 
 static bool unsure(struct json_scan *scan)
@@ -72,20 +80,24 @@ static bool word_once(struct json_scan *scan, struct json_word *word)
 /* --- labels --- */
 
 /* API servers sort them, which also tells that none stands twice. */
-static bool is_after(const struct json_word *word, const struct json_word *before)
+static bool is_after(const struct json_word *word, const struct json_word *other)
 {
-	size_t shorter = word->len < before->len ? word->len : before->len;
-	int order = memcmp(word->text, before->text, shorter);
+	size_t shorter = word->len < other->len ? word->len : other->len;
+	int order = memcmp(word->text, other->text, shorter);
 
-	return order > 0 || (order == 0 && word->len > before->len);
+	return order > 0 || (order == 0 && word->len > other->len);
 }
 
 static void labels_scan(struct json_scan *scan, struct pod_words *pod)
 {
+	const char *start = scan->at;
 	struct json_word key;
 	bool first = true;
 
-	if (!once(scan, pod, LABELS) || !json_scan_object(scan))
+	if (!once(scan, pod, LABELS))
+		return;
+	pod->labels_are_before = json_scan_same(scan, before.text, before.len);
+	if (pod->labels_are_before || !json_scan_object(scan))
 		return;
 	while (json_scan_member(scan, &first, &key)) {
 		struct label_words *label = &pod->labels[pod->n_labels];
@@ -98,6 +110,7 @@ static void labels_scan(struct json_scan *scan, struct pod_words *pod)
 		label->key = key;
 		pod->n_labels++;
 	}
+	pod->labels_text = (struct json_word){ start, (size_t)(scan->at - start) };
 }
 
 static void metadata_scan(struct json_scan *scan, struct pod_words *pod)
@@ -389,6 +402,21 @@ static size_t ports_make(char *text, const struct ports_words *words, struct nam
 	return words->n;
 }
 
+/* Copied while the text still is what it was. */
+static void before_begin(const struct pod_words *words)
+{
+	labels_done(&before.labels);
+	before.len = 0;
+	if (words->labels_text.text && words->labels_text.len <= sizeof(before.text))
+		memcpy(before.text, words->labels_text.text, words->labels_text.len);
+}
+
+static void before_end(const struct pod_words *words, const struct labels *labels)
+{
+	if (words->labels_text.len <= sizeof(before.text) && labels_share(labels, &before.labels) == 0)
+		before.len = words->labels_text.len;
+}
+
 static int pod_make(char *text, struct pod_words *words, char *ret_version, struct object **ret)
 {
 	struct label labels[LABELS_MAX];
@@ -398,7 +426,9 @@ static int pod_make(char *text, struct pod_words *words, char *ret_version, stru
 		.name = word_end(text, &words->name),
 		.uid = word_end(text, &words->uid),
 		.node = word_end(text, &words->node),
-		.labels = { .v = labels, .n = (uint32_t)words->n_labels },
+		.labels = words->labels_are_before
+				  ? before.labels
+				  : (struct labels){ .v = labels, .n = (uint32_t)words->n_labels },
 		.addrs = words->addrs,
 		.n_addrs = (uint32_t)words->n_addrs,
 		.ports = ports,
@@ -409,12 +439,16 @@ static int pod_make(char *text, struct pod_words *words, char *ret_version, stru
 
 	memcpy(ret_version, words->version.text ? words->version.text : "", words->version.len);
 	ret_version[words->version.len] = '\0';
+	if (!words->labels_are_before)
+		before_begin(words);
 	for (size_t i = 0; i < words->n_labels; i++)
 		labels[i] = (struct label){ word_end(text, &words->labels[i].key),
 					    word_end(text, &words->labels[i].value) };
 	pod.n_ports = (uint16_t)ports_make(text, &words->ports, ports);
 	pod.n_ports += (uint16_t)ports_make(text, &words->sidecar_ports, ports + pod.n_ports);
 	made = pod_compact(&pod);
+	if (made && !words->labels_are_before)
+		before_end(words, &made->labels);
 	*ret = made ? object_new(&object_kind_pod, &(struct object_names){ pod.namespace, pod.name, pod.uid },
 				 made)
 		    : NULL;
@@ -426,12 +460,8 @@ int scan_pod(char *text, size_t len, const char **ret_type, char *ret_version, s
 	struct json_scan scan = json_scan_of(text, len);
 	struct pod_words words;
 
-	/* Not all of it: the arrays are large and their lengths say what counts. */
-	words.seen = 0;
-	words.kind = words.api_version = words.namespace = words.name = words.uid = words.version =
-		words.node = words.phase = words.addr = (struct json_word){ 0 };
-	words.n_labels = words.ports.n = words.sidecar_ports.n = words.n_addrs = 0;
-	words.host_network = false;
+	memset(&words, 0, offsetof(struct pod_words, ports));
+	words.ports.n = words.sidecar_ports.n = 0;
 	if (ret_type)
 		event_scan(&scan, &words, ret_type);
 	else

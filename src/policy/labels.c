@@ -71,7 +71,11 @@ int labels_share(const struct labels *from, struct labels *ret)
 	int r = 0;
 
 	*ret = (struct labels){ .shared = true };
-	if (!from->n)
+	if (from->shared) {
+		*ret = *from;
+		shared_hold(from->v);
+	}
+	if (from->shared || !from->n)
 		return 0;
 	set = calloc(from->n, sizeof(*set));
 	if (!set)

@@ -223,8 +223,8 @@ int labels_set(struct labels *labels, const char *key, const char *value);
 const char *labels_get(const struct labels *labels, const char *key); /* null: absent */
 bool labels_equal(const struct labels *a, const struct labels *b);
 
-/* The shared set that says the same as `from`, whose strings and array stay the
- * caller's. 0 or -ENOMEM; drop it with labels_done(). */
+/* The shared set that says the same as `from`, which stays the caller's. 0 or -ENOMEM; drop it with
+ * labels_done(). */
 int labels_share(const struct labels *from, struct labels *ret);
 
 /* A copy in one allocation, for the many pods of a cluster: the namespace, the node,

@@ -115,6 +115,12 @@ bool shared_is_last(const void *shared)
 	return entry_of(shared)->refs == 1;
 }
 
+void shared_hold(const void *shared)
+{
+	if (shared)
+		entry_of(shared)->refs++;
+}
+
 void shared_drop(const void *shared)
 {
 	struct entry *entry, **at;

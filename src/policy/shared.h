@@ -17,6 +17,8 @@
 const void *shared_get(const void *bytes, size_t len);
 /* The same for a string, its end included. */
 const char *shared_text(const char *text);
+/* One more drop will come. Takes null. */
+void shared_hold(const void *shared);
 /* Takes null. */
 void shared_drop(const void *shared);
 /* Would a drop free it? What it points at is then the caller's to drop. */
