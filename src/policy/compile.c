@@ -125,7 +125,7 @@ void compile_namespace(struct compile *c, const struct namespace *old, const str
 	scope->object = now;
 	if (own_posture(old) != own_posture(now))
 		locals_dirty(c, scope);
-	if (!same_labels(old, now) && scope_ask(&c->profiles, scope) < 0)
+	if (!same_labels(old, now) && scope_relabel(&c->profiles, scope) < 0)
 		return fail(c);
 	scope_settle(&c->profiles, scope);
 }

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "policy/selector.h"
+
+#define NAME_LABEL "kubernetes.io/metadata.name"
 
 static void scope_done(struct pool_entry *entry)
 {
@@ -13,6 +16,7 @@ static void scope_done(struct pool_entry *entry)
 
 	free(scope->netpols);
 	free(scope->matchers);
+	free(scope->labels);
 }
 
 void profiles_init(struct profiles *profiles, struct matchers *matchers, struct signatures *signatures,
@@ -20,6 +24,7 @@ void profiles_init(struct profiles *profiles, struct matchers *matchers, struct 
 {
 	*profiles = (struct profiles){ .matchers = matchers, .signatures = signatures, .addrs = addrs };
 	pool_init(&profiles->scopes, sizeof(struct scope), scope_done);
+	pool_init(&profiles->labels, sizeof(struct label_scopes), NULL);
 	pool_init(&profiles->profiles, sizeof(struct profile), NULL);
 }
 
@@ -33,6 +38,7 @@ void profiles_done(struct profiles *profiles)
 	}
 	pool_done(&profiles->profiles);
 	pool_done(&profiles->scopes);
+	pool_done(&profiles->labels);
 	free(profiles->everywhere);
 }
 
@@ -55,10 +61,71 @@ void scope_settle(struct profiles *profiles, struct scope *scope)
 		pool_remove(&profiles->scopes, &scope->entry);
 }
 
+/* --- scopes by their labels */
+
+/* Null: nobody has it. 0 or -ENOMEM. */
+static int label_find(struct profiles *profiles, const char *key, const char *value, bool make,
+		      struct label_scopes **ret)
+{
+	auto_text struct text text = { 0 };
+
+	text_add(&text, key, strlen(key) + 1);
+	text_add(&text, value, strlen(value) + 1);
+	if (text.failed)
+		return -ENOMEM;
+	*ret = (struct label_scopes *)(make ? pool_get(&profiles->labels, text.data, text.len, NULL)
+					    : pool_find(&profiles->labels, text.data, text.len));
+	return make && !*ret ? -ENOMEM : 0;
+}
+
+static void scope_unindex(struct profiles *profiles, struct scope *scope)
+{
+	for (size_t i = 0; i < scope->n_labels; i++) {
+		struct scope_label *label = &scope->labels[i];
+
+		if (label->prev)
+			label->prev->next = label->next;
+		else
+			label->of->first = label->next;
+		if (label->next)
+			label->next->prev = label->prev;
+		if (!label->of->first)
+			pool_remove(&profiles->labels, &label->of->entry);
+	}
+	free(scope->labels);
+	scope->labels = NULL;
+	scope->n_labels = 0;
+}
+
+/* Its name is left out: nearly every scope would have an entry of its own for it. */
+static int scope_index(struct profiles *profiles, struct scope *scope)
+{
+	const struct labels *labels = &scope->object->labels;
+
+	scope->labels = calloc(labels->n + 1, sizeof(*scope->labels));
+	if (!scope->labels)
+		return -ENOMEM;
+	for (size_t i = 0; i < labels->n; i++) {
+		struct scope_label *label = &scope->labels[scope->n_labels];
+
+		if (strcmp(labels->v[i].key, NAME_LABEL) == 0)
+			continue;
+		if (label_find(profiles, labels->v[i].key, labels->v[i].value, true, &label->of) < 0)
+			return -ENOMEM;
+		label->scope = scope;
+		label->next = label->of->first;
+		if (label->next)
+			label->next->prev = label;
+		label->of->first = label;
+		scope->n_labels++;
+	}
+	return 0;
+}
+
 /* R9: a namespace without an object has only its name as a label. */
 static struct labels scope_labels(const struct scope *scope, struct label *by_name)
 {
-	static char key[] = "kubernetes.io/metadata.name";
+	static char key[] = NAME_LABEL;
 
 	*by_name = (struct label){ .key = key, .value = (char *)(uintptr_t)scope_name(scope) };
 	return scope->object ? scope->object->labels : (struct labels){ .v = by_name, .n = 1 };
@@ -134,8 +201,11 @@ static int profile_ask(struct profiles *profiles, struct profile *profile)
 	return 0;
 }
 
-int scope_ask(struct profiles *profiles, struct scope *scope)
+int scope_relabel(struct profiles *profiles, struct scope *scope)
 {
+	scope_unindex(profiles, scope);
+	if (scope->object && scope_index(profiles, scope) < 0)
+		return -ENOMEM;
 	for (struct profile *profile = scope->profiles; profile; profile = profile->next)
 		if (profile_ask(profiles, profile) < 0)
 			return -ENOMEM;
@@ -255,13 +325,53 @@ static int scope_tell(struct scope *scope, const struct matcher *matcher, struct
 	return 0;
 }
 
+static bool value_is_first(const struct requirement *requirement, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(requirement->values[i], requirement->values[at]) == 0)
+			return false;
+	return true;
+}
+
+/* A requirement that only scopes of the index meet, or null. */
+static const struct requirement *requirement_of_index(const struct matcher *matcher)
+{
+	const struct selector *selector = &matcher->peer.namespaces;
+
+	for (size_t i = 0; matcher->kind == MATCHER_PODS && i < selector->n; i++)
+		if (selector->v[i].op == SELECTOR_IN && strcmp(selector->v[i].key, NAME_LABEL) != 0)
+			return &selector->v[i];
+	return NULL;
+}
+
+static int index_tell(struct profiles *profiles, const struct matcher *matcher,
+		      const struct requirement *requirement, struct answer_changes *changes)
+{
+	for (size_t i = 0; i < requirement->n_values; i++) {
+		struct label_scopes *of = NULL;
+
+		if (value_is_first(requirement, i) &&
+		    label_find(profiles, requirement->key, requirement->values[i], false, &of) < 0)
+			return -ENOMEM;
+
+		for (const struct scope_label *at = of ? of->first : NULL; at; at = at->next)
+			if (scope_tell(at->scope, matcher, changes) < 0)
+				return -ENOMEM;
+	}
+	return 0;
+}
+
 /* What a matcher's becoming active or not changes; answers are true to labels, so
  * those who would answer it now are those who did. */
 static int matcher_tell(struct profiles *profiles, const struct matcher *matcher,
 			struct answer_changes *changes)
 {
+	const struct requirement *requirement = requirement_of_index(matcher);
+
 	if (matcher->namespace)
 		return scope_tell(scope_find(profiles, matcher->namespace), matcher, changes);
+	if (requirement)
+		return index_tell(profiles, matcher, requirement, changes);
 	for (size_t i = 0; i < profiles->scopes.n; i++)
 		if (scope_tell((struct scope *)profiles->scopes.v[i], matcher, changes) < 0)
 			return -ENOMEM;

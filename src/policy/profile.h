@@ -24,7 +24,21 @@ struct scope {
 	struct profile *profiles;  /* list */
 	struct matcher **matchers; /* active ones that ask here alone */
 	size_t n_matchers, cap_matchers;
-	uint32_t n_locals; /* endpoints here */
+	uint32_t n_locals;	    /* endpoints here */
+	struct scope_label *labels; /* of the object, in the index */
+	size_t n_labels;
+};
+
+/* The scopes with one label: a selector that wants it asks no others. */
+struct label_scopes {
+	struct pool_entry entry; /* key: the label's key and value, each with its end */
+	struct scope_label *first;
+};
+
+struct scope_label {
+	struct scope *scope;
+	struct label_scopes *of;
+	struct scope_label *next, *prev;
 };
 
 struct profile {
@@ -41,6 +55,7 @@ struct profile {
 
 struct profiles {
 	struct pool scopes;
+	struct pool labels; /* of scopes */
 	struct pool profiles;
 	struct matcher **everywhere; /* active ones that ask in more than one scope */
 	size_t n_everywhere, cap_everywhere;
@@ -63,8 +78,8 @@ struct scope *scope_find(const struct profiles *profiles, const char *name);
 struct scope *scope_get(struct profiles *profiles, const char *name);
 /* Nobody may be left that needs it: then it goes. */
 void scope_settle(struct profiles *profiles, struct scope *scope);
-/* Its labels are others now. 0 or -ENOMEM. */
-int scope_ask(struct profiles *profiles, struct scope *scope);
+/* Its labels are others now: finds it by them and asks its pods. 0 or -ENOMEM. */
+int scope_relabel(struct profiles *profiles, struct scope *scope);
 
 /* The profile of a live pod. Null: out of memory. */
 struct profile *profile_of(struct profiles *profiles, const struct pod *pod);
