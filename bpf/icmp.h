@@ -159,25 +159,25 @@ int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, const struct
 __noinline int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, const struct tuple *outer,
 			    const struct tuple *quote, const struct icmp_layout *at)
 {
+	struct bh_addr client;
 	struct tuple to;
-	int r;
 
 	if (!flow || !outer || !quote || !at)
 		return -BH_SERVICE_NAT;
 	to = *quote;
-	to.src = addr_eq(&quote->src, &flow->nat.addr) ? quote->dst : quote->src;
+	if (addr_eq(&quote->src, &flow->nat.addr))
+		to.src = quote->dst; /* its own backend */
 	to.sport = flow->nat.client_port;
 	to.dst = flow->nat.addr;
 	to.dport = flow->nat.port;
-	r = quote_rewrite(skb, quote, &to, &at->quote);
-	if (r)
+	if (quote_rewrite(skb, quote, &to, &at->quote))
 		return -BH_SERVICE_NAT;
 	/* The error is from whom the client dialled, unless a router sent it. */
-	to.dst = to.src;
-	to = *quote;
-	to.src = addr_eq(&outer->src, &quote->dst) ? flow->nat.addr : outer->src;
-	to.sport = outer->sport;
-	to.dport = outer->dport;
+	client = to.src;
+	to = *outer;
+	if (addr_eq(&outer->src, &quote->dst))
+		to.src = flow->nat.addr;
+	to.dst = client;
 	return packet_rewrite(skb, outer, &to, &at->error) ? -BH_SERVICE_NAT : 0;
 }
 
