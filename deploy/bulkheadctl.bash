@@ -5,7 +5,7 @@ _bulkheadctl_verb() {
 	local word
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		status | endpoints | nodes | services | policies | drops | explain | matrix | lint)
+		status | endpoints | nodes | services | policies | drops | explain | matrix | lint | check)
 			echo "$word"
 			return
 			;;
@@ -33,11 +33,11 @@ _bulkheadctl() {
 		mapfile -t COMPREPLY < <(compgen -W "standard deny audit" -- "$cur")
 		return
 		;;
-	-m | --manifests)
+	-m | --manifests | --plugins)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
-	--socket)
+	--socket | --config | --kubeconfig)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -49,11 +49,12 @@ _bulkheadctl() {
 	explain | lint | services) options="$options --manifests --posture" ;;
 	matrix) options="$options --manifests --posture --namespace" ;;
 	drops) options="$options --follow --limit" ;;
+	check) options="$options --config --kubeconfig --manifests --plugins" ;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ -z $verb ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "status endpoints nodes services policies drops explain matrix lint" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "status endpoints nodes services policies drops explain matrix lint check" -- "$cur")
 	elif [[ $verb == explain ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_bulkheadctl_pods)" -- "$cur")
 	fi

@@ -36,8 +36,8 @@ int instance_lock(const char *run_dir, struct err *err)
 	return TAKE_FD(fd);
 }
 
-/* Is the nearest existing folder at or above `path` on a bpffs? */
-static bool on_bpffs(const char *path)
+/* The nearest existing folder at or above `path` counts. */
+bool instance_on_bpffs(const char *path)
 {
 	char part[4096];
 	struct statfs fs;
@@ -57,7 +57,7 @@ int instance_bpffs(const char *pin_root, struct err *err)
 {
 	size_t len = strlen(BPFFS);
 
-	if (on_bpffs(pin_root))
+	if (instance_on_bpffs(pin_root))
 		return 0;
 	if (strncmp(pin_root, BPFFS, len) != 0 || (pin_root[len] != '/' && pin_root[len] != '\0'))
 		return err_set(err, ENOTSUP, "pin root %s is not on a bpffs: mount one there", pin_root);

@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/instance.h"
 #include "agent/node_install.h"
+#include "agent/nodecheck.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "dataplane/loader.h"
@@ -32,16 +33,19 @@ static const char usage[] =
 	"  --log-level LEVEL    error, warn, info or debug\n"
 	"  --pod-wait SECONDS   how long a new pod waits for its object\n"
 	"  --node-name NAME     this node's name\n"
+	"  --check-node         is this node fit, and Bulkhead in order? (for bulkheadctl check)\n"
 	"  --check-config       read the settings, say what is wrong, do nothing else\n"
 	"  --install DIR        put the plugins into the runtime's folder, mount the bpffs, end\n"
 	"  --uninstall DIR      remove all of Bulkhead from this node, the plugin in DIR too, end\n"
 	"  --idle               do nothing until SIGTERM\n"
-	"  --plugins DIR        where --install finds them (" PLUGINS_FROM ")\n"
+	"  --plugins DIR        where --install finds them, and --check-node the runtime's\n"
+	"                       (" PLUGINS_FROM ")\n"
 	"  --version, --help\n";
 
 enum {
 	OPT_CONFIG = 256,
 	OPT_CHECK,
+	OPT_CHECK_NODE,
 	OPT_VERSION,
 	OPT_HELP,
 	OPT_IN_CLUSTER,
@@ -59,6 +63,7 @@ static const char *const setting_keys[] = { "manifests", "runDir",   "pinRoot", 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check-config", no_argument, NULL, OPT_CHECK },
+	{ "check-node", no_argument, NULL, OPT_CHECK_NODE },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "in-cluster", no_argument, NULL, OPT_IN_CLUSTER },
@@ -83,6 +88,7 @@ static const struct option options[] = {
 struct request {
 	const char *config;
 	bool check_only;
+	bool check_node;
 	bool done;			 /* --help, --version */
 	const char *install, *uninstall; /* the runtime's plugin folder */
 	const char *plugins;
@@ -102,6 +108,8 @@ static int read_flags(int argc, char **argv, struct config *config, struct reque
 			request->config = optarg;
 		else if (opt == OPT_CHECK)
 			request->check_only = true;
+		else if (opt == OPT_CHECK_NODE)
+			request->check_node = true;
 		else if (opt == OPT_INSTALL)
 			request->install = optarg;
 		else if (opt == OPT_UNINSTALL)
@@ -197,8 +205,11 @@ static int idle(struct err *err)
 	return 0;
 }
 
+/* 1: something is wrong with the node, and said. */
 static int run(const struct config *config, const struct request *request, struct err *err)
 {
+	if (request->check_node)
+		return nodecheck_run(config, request->plugins, stdout, err);
 	if (request->install)
 		return node_install(config, request->plugins, request->install, err);
 	if (request->uninstall)
@@ -211,6 +222,7 @@ int main(int argc, char **argv)
 	cleanup(config_done) struct config config = { 0 };
 	struct request request = { .plugins = PLUGINS_FROM };
 	struct err err = { 0 };
+	int r;
 
 	signal(SIGPIPE, SIG_IGN);
 	/* Objects are watched, nothing waits to be read again. */
@@ -227,9 +239,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_set_level(config.log_level);
-	if (run(&config, &request, &err) < 0) {
+	r = run(&config, &request, &err);
+	if (r < 0)
 		log_error("%s", err.msg);
-		return 1;
-	}
-	return 0;
+	return r < 0 ? request.check_node ? 2 : 1 : r;
 }

@@ -6,8 +6,8 @@
 #include "base/version.h"
 
 static const struct command *const commands[] = {
-	&cmd_status, &cmd_endpoints, &cmd_nodes, &cmd_services,  &cmd_policies,
-	&cmd_drops,  &cmd_explain,   &cmd_matrix, &cmd_lint,
+	&cmd_status, &cmd_endpoints, &cmd_nodes,  &cmd_services, &cmd_policies,
+	&cmd_drops,  &cmd_explain,   &cmd_matrix, &cmd_lint,	 &cmd_check,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -20,6 +20,9 @@ static const struct {
 	{ OPT_NAMESPACE, "-n, --namespace NAME  only the pods of this namespace" },
 	{ OPT_FOLLOW, "-f, --follow          go on printing as they come" },
 	{ OPT_LIMIT, "    --limit N         at most so many of those remembered" },
+	{ OPT_CONFIG, "    --config PATH     the daemon's settings: a file or a folder" },
+	{ OPT_KUBECONFIG, "    --kubeconfig FILE of the API server that is the source" },
+	{ OPT_PLUGINS, "    --plugins DIR     the runtime's plugins (default /opt/cni/bin)" },
 	{ OPT_OUTPUT, "-o, --output FORMAT   text (default) or json" },
 	{ OPT_SOCKET, "    --socket PATH     of the daemon (default /run/bulkhead/bulkhead.sock)" },
 	{ OPT_HELP, "-h, --help            this text" },

@@ -33,6 +33,9 @@ enum cli_option {
 	OPT_FOLLOW = 1 << 6,
 	OPT_LIMIT = 1 << 7,
 	OPT_VERSION = 1 << 8,
+	OPT_CONFIG = 1 << 9,
+	OPT_KUBECONFIG = 1 << 10,
+	OPT_PLUGINS = 1 << 11,
 };
 #define OPT_EVERYWHERE (OPT_OUTPUT | OPT_SOCKET | OPT_HELP)
 #define OPT_OFFLINE    (OPT_MANIFESTS | OPT_POSTURE)
@@ -50,6 +53,9 @@ struct cli_options {
 	const char *manifests;
 	const char *namespace;
 	const char *limit;
+	const char *config;
+	const char *kubeconfig;
+	const char *plugins;
 	enum posture posture;
 };
 
@@ -64,7 +70,7 @@ struct command {
 };
 
 extern const struct command cmd_status, cmd_endpoints, cmd_nodes, cmd_services, cmd_policies, cmd_drops,
-	cmd_explain, cmd_matrix, cmd_lint;
+	cmd_explain, cmd_matrix, cmd_lint, cmd_check;
 
 /* Null: there is no such verb. `index` counts them all, from 0. */
 const struct command *command_find(const char *name);

@@ -15,7 +15,8 @@ static const struct option_name {
 	{ "help", 'h', false, OPT_HELP },	   { "version", 'V', false, OPT_VERSION },
 	{ "manifests", 'm', true, OPT_MANIFESTS }, { "posture", 0, true, OPT_POSTURE },
 	{ "namespace", 'n', true, OPT_NAMESPACE }, { "follow", 'f', false, OPT_FOLLOW },
-	{ "limit", 0, true, OPT_LIMIT },
+	{ "limit", 0, true, OPT_LIMIT },	   { "config", 0, true, OPT_CONFIG },
+	{ "kubeconfig", 0, true, OPT_KUBECONFIG }, { "plugins", 0, true, OPT_PLUGINS },
 };
 
 /* "--limit=5" and "-ojson" carry their value: *ret_value points into `arg`. */
@@ -83,6 +84,15 @@ static int option_set(const struct option_name *name, const char *value, struct 
 		return 0;
 	case OPT_LIMIT:
 		ret->limit = value;
+		return 0;
+	case OPT_CONFIG:
+		ret->config = value;
+		return 0;
+	case OPT_KUBECONFIG:
+		ret->kubeconfig = value;
+		return 0;
+	case OPT_PLUGINS:
+		ret->plugins = value;
 		return 0;
 	case OPT_FOLLOW:
 		ret->follow = true;

@@ -39,4 +39,12 @@ int hook_attach_tunnel(const char *root, uint32_t ifindex, struct err *err);
 int hook_check_tunnel(const char *root, uint32_t ifindex, struct err *err);
 int hook_detach_tunnel(const char *root, uint32_t ifindex, struct err *err);
 
+/* Which form this kernel has, found by trying in a namespace of its own; HOOK_NONE:
+ * neither. -EPERM. */
+int hook_probe(enum hook_kind *ret_kind, struct err *err);
+
+/* Calls `each` for every TCX program on ifindex that is not ours, until it returns
+ * non-zero. 0 also for an interface that is gone. */
+int hook_strangers(uint32_t ifindex, int (*each)(const char *prog, bool before_ours, void *data), void *data);
+
 #endif

@@ -43,6 +43,18 @@ void loader_config_default(struct bh_config *ret_config)
 	};
 }
 
+int loader_try(struct err *err)
+{
+	cleanup(object_close) struct bpf_object *object = object_open(err);
+	int r;
+
+	bpflog_demote();
+	if (!object)
+		return -EIO;
+	r = bpf_object__load(object);
+	return r < 0 ? err_set(err, -r, "loading the programs: %s", strerror(-r)) : 0;
+}
+
 static int root_make(const char *root, struct err *err)
 {
 	char path[PATH_MAX];

@@ -14,6 +14,9 @@ void loader_config_default(struct bh_config *ret_config);
  * (-ENOTSUP), before anything is changed. */
 int loader_probe(struct err *err);
 
+/* Does the kernel take the programs? Loads them on tables of their own and drops both. */
+int loader_try(struct err *err);
+
 /* Creates the maps under root (or takes over the pinned ones; from an older layout
  * by a handover, see handover.h; -EPROTO names the map where that cannot be), loads
  * the programs, writes the configuration, pins the programs (atomically replacing

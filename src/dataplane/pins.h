@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/version.h"
 
 #define PINS_DEFAULT_ROOT "/sys/fs/bpf/bulkhead"
 
@@ -28,6 +29,9 @@
 #define PINS_MAPS     PINS_SET "/maps"
 #define PINS_PROGS    PINS_SET "/progs"
 #define PINS_LINKS    "links"
+
+/* What a binary that opens these pins says of itself to be compared. */
+#define PINS_VERSION_LINE(name) name " " BULKHEAD_VERSION " layout " PINS_TEXT(BH_ABI)
 
 /* Opens a pinned map or program; returns a descriptor or -ENOENT, -errno. */
 int pin_open_map(const char *root, const char *map, struct err *err);

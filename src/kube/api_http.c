@@ -103,10 +103,42 @@ static int64_t retry_after_ms(CURL *easy)
 	return (int64_t)seconds * 1000;
 }
 
+/* For people and for checks: nothing here decides by it. */
+static int64_t server_date(CURL *easy)
+{
+	struct curl_header *header;
+	time_t date;
+
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	date = curl_getdate(header->value, NULL);
+	return date > 0 ? (int64_t)date : 0;
+}
+
+static int64_t certificate_end(CURL *easy)
+{
+	static const char key[] = "Expire date:";
+	struct curl_certinfo *info = NULL;
+	time_t date;
+
+	if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info || info->num_of_certs < 1)
+		return 0;
+	for (const struct curl_slist *item = info->certinfo[0]; item; item = item->next) {
+		if (strncmp(item->data, key, sizeof(key) - 1) != 0)
+			continue;
+		date = curl_getdate(item->data + sizeof(key) - 1, NULL);
+		return date > 0 ? (int64_t)date : 0;
+	}
+	return 0;
+}
+
 static void call_end(struct api_call *call, int error, const char *what)
 {
 	struct api_handler handler = call->handler;
-	struct api_reply reply = { .error = error, .retry_after_ms = retry_after_ms(call->easy) };
+	struct api_reply reply = { .error = error,
+				   .retry_after_ms = retry_after_ms(call->easy),
+				   .date_s = server_date(call->easy),
+				   .cert_end_s = certificate_end(call->easy) };
 	long status = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -363,6 +395,7 @@ static void set_rest(struct api_call *call, const struct api_request *request)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->deadline_ms);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_CERTINFO, request->certificate ? 1L : 0L);
 	if (call->http->config->in_cluster)
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_opened);

@@ -25,6 +25,8 @@ struct api_reply {
 	int error;		/* 0: the body came to its end; negative errno otherwise */
 	char what[256];		/* the error in words */
 	int64_t retry_after_ms; /* -1: the server said nothing */
+	int64_t date_s;		/* the server's clock, seconds since 1970; 0: it said nothing */
+	int64_t cert_end_s;	/* its certificate's last second, if `certificate` asked; 0: unknown */
 };
 
 /* head and body are called in the middle of libcurl: they may not start or cancel
@@ -39,6 +41,7 @@ struct api_handler {
 struct api_request {
 	const char *target;  /* "/api/v1/pods?limit=500" */
 	bool fresh;	     /* on a new connection */
+	bool certificate;    /* tell until when the server's is valid */
 	int64_t connect_ms;  /* name, TCP and TLS together */
 	int64_t deadline_ms; /* for all of it */
 	int64_t silence_ms;  /* no byte for so long ends it */

@@ -234,6 +234,59 @@ static void ours_is_first_whoever_came_before(void **state)
 }
 
 /* What a newer daemon would leave, as far as ours looks at it. */
+struct seen {
+	int before, behind;
+};
+
+static int stranger_count(const char *prog, bool before_ours, void *data)
+{
+	struct seen *seen = data;
+
+	(void)prog;
+	seen->before += before_ours;
+	seen->behind += !before_ours;
+	return 0;
+}
+
+static void strangers_on_our_hooks_are_told(void **state)
+{
+	uint32_t ifindex = fresh_veth();
+	struct err err = { 0 };
+	struct seen seen = { 0 };
+	int other = pin_open_prog(KERN_ROOT, BH_PROG_TO_POD, &err);
+	int link, first;
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = 1U << 3); /* BPF_F_BEFORE */
+
+	(void)state;
+	assert_int_equal(hook_attach(KERN_ROOT, ifindex, NULL, &err), 0);
+	assert_int_equal(hook_strangers(ifindex, stranger_count, &seen), 0);
+	assert_int_equal(seen.before + seen.behind, 0);
+	link = bpf_link_create(other, (int)ifindex, (enum bpf_attach_type)46, NULL);
+	assert_true(link >= 0);
+	assert_int_equal(hook_strangers(ifindex, stranger_count, &seen), 0);
+	assert_int_equal(seen.before, 0);
+	assert_int_equal(seen.behind, 1);
+	first = bpf_link_create(other, (int)ifindex, (enum bpf_attach_type)46, &opts);
+	close(link);
+	seen = (struct seen){ 0 };
+	assert_int_equal(hook_strangers(ifindex, stranger_count, &seen), 0);
+	assert_int_equal(seen.before, first >= 0);
+	assert_int_equal(hook_strangers(999999, stranger_count, &seen), 0);
+	close(first);
+	close(other);
+}
+
+static void the_kernels_hooks_are_found_by_trying(void **state)
+{
+	enum hook_kind kind = HOOK_NONE;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(hook_probe(&kind, &err), 0);
+	assert_int_not_equal(kind, HOOK_NONE);
+	assert_int_equal(loader_try(&err), 0);
+}
+
 static void a_newer_layout_is_refused_in_words(void **state)
 {
 	struct err err = { 0 };
@@ -467,6 +520,8 @@ int main(void)
 		cmocka_unit_test(another_program_in_our_place_is_noticed),
 		cmocka_unit_test(vanished_interface_detaches_in_peace),
 		cmocka_unit_test(ours_is_first_whoever_came_before),
+		cmocka_unit_test(strangers_on_our_hooks_are_told),
+		cmocka_unit_test(the_kernels_hooks_are_found_by_trying),
 		cmocka_unit_test(a_newer_layout_is_refused_in_words),
 		cmocka_unit_test(a_handle_of_before_a_handover_claims_nothing),
 		cmocka_unit_test(pins_without_folders_are_refused_in_words),

@@ -8,6 +8,7 @@
  *	stop, start					the port closes, and opens again
  *	refuse|STATUS					every request gets it
  *	answer|KIND|STATUS|TYPE|BODY			every request for the kind gets it
+ *	date|HTTP-DATE					what the server's clock says
  *	obey						and no longer
  *	say|KIND|LINE					to those who watch the kind
  *	cut						watches end
@@ -41,6 +42,18 @@ static void answer_always(struct apiserver *server, char **words)
 							  .body = strdup(words[4]) });
 }
 
+static void say_date(struct apiserver *server, const char *date)
+{
+	char header[128];
+
+	snprintf(header, sizeof(header), "Date: %s\r\n", date);
+	apiserver_fault(server, (struct apiserver_fault){ .match = "/version",
+							  .times = -1,
+							  .status = 200,
+							  .headers = strdup(header),
+							  .body = "{}" });
+}
+
 static int obey(struct apiserver *server, char **words, int n)
 {
 	if (n == 7 && strcmp(words[0], "put") == 0)
@@ -62,6 +75,8 @@ static int obey(struct apiserver *server, char **words, int n)
 		apiserver_say(server, words[1], words[2]);
 	else if (n == 1 && strcmp(words[0], "cut") == 0)
 		apiserver_end_watches(server, true);
+	else if (n == 2 && strcmp(words[0], "date") == 0)
+		say_date(server, words[1]);
 	else if (n == 1 && strcmp(words[0], "obey") == 0)
 		apiserver_forgive(server);
 	else

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -644,6 +645,54 @@ static void nobody_between_nodes_is_one_line(void **state)
 	assert_string_equal(shell->out, "mode none, masquerade off\n");
 }
 
+/* A program in the daemon's place, which answers as `bulkheadd --check-node` does. */
+static void pretend_checks(const struct shell *shell, const char *script)
+{
+	char path[96];
+
+	put(shell, "bulkheadd", script);
+	snprintf(path, sizeof(path), "%s/bulkheadd", shell->folder);
+	assert_int_equal(chmod(path, 0755), 0);
+	setenv("BULKHEADD", path, 1);
+}
+
+static void checks_are_one_line_each(void **state)
+{
+	struct shell *shell = *state;
+
+	pretend_checks(
+		shell,
+		"#!/bin/sh\n[ \"$*\" = '--check-node --config c --kubeconfig k --plugins p' ] || exit 2\n"
+		"echo '{\"checks\":[{\"name\":\"kernel\",\"level\":\"ok\",\"found\":\"fine\"},'\n"
+		"echo '{\"name\":\"plugin\",\"level\":\"FAIL\",\"found\":\"b\\u001bad\",\"todo\":\"mend "
+		"it\"}],'\n"
+		"echo '\"ok\":false}'; exit 1\n");
+	run(shell, "check --config c --kubeconfig k --plugins p");
+	expect_out(shell, 1, "ok       kernel       fine\nFAIL     plugin       b\\x1bad -> mend it\n");
+	run(shell, "check --config c --kubeconfig k --plugins p -o json");
+	expect_out(shell, 1, "\"ok\":\tfalse");
+	pretend_checks(shell, "#!/bin/sh\necho '{\"checks\":[],\"ok\":true}'\n");
+	run(shell, "check");
+	assert_int_equal(shell->code, 0);
+	unsetenv("BULKHEADD");
+}
+
+static void checks_without_an_answer_are_told_plainly(void **state)
+{
+	struct shell *shell = *state;
+
+	setenv("BULKHEADD", "/none", 1);
+	run(shell, "check");
+	expect_complaint(shell, "/none: No such file or directory");
+	pretend_checks(shell, "#!/bin/sh\nexit 2\n");
+	run(shell, "check");
+	expect_complaint(shell, "gave no answer");
+	pretend_checks(shell, "#!/bin/sh\necho nonsense\n");
+	run(shell, "check");
+	assert_int_equal(shell->code, 2);
+	unsetenv("BULKHEADD");
+}
+
 static void drops_come_one_to_a_line(void **state)
 {
 	static const struct answer answers[] = {
@@ -716,6 +765,8 @@ int main(void)
 		TEST(tables_show_endpoints_and_policies),
 		TEST(nodes_are_told_with_their_reasons),
 		TEST(nobody_between_nodes_is_one_line),
+		TEST(checks_are_one_line_each),
+		TEST(checks_without_an_answer_are_told_plainly),
 		TEST(drops_come_one_to_a_line),
 		TEST(questions_reach_the_daemon_encoded),
 	};
