@@ -53,7 +53,9 @@ build() {
 		GOCACHE="$work/go-cache" GOPATH="$work/go" GO111MODULE=off GOFLAGS=
 	make WHAT="$(printf 'cmd/%s ' $programs)"
 	mkdir -p "$work/kubernetes"
-	cp "$(find _output -path '*/bin/*' -name kube-apiserver -printf '%h\n' | head -n 1)"/* "$work/kubernetes/"
+	for program in $programs; do
+		cp "$(find _output -path '*/bin/*' -name "$program" | head -n 1)" "$work/kubernetes/"
+	done
 }
 (build) >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
 for program in $programs; do
