@@ -68,7 +68,10 @@ static int socket_connect(struct link_ns *ns, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	errno = 0;
 	r = nl_connect(ns->sock, NETLINK_ROUTE);
+	if (r < 0)
+		ns->kernel_errno = errno; /* libnl knows no word for "too many open files" */
 	if (home >= 0)
 		namespace_leave(home);
 	if (r < 0)
