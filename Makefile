@@ -14,7 +14,7 @@ PACKAGES := build-essential clang libbpf-dev libelf-dev zlib1g-dev linux-libc-de
 	libnl-3-dev libnl-route-3-dev libcjson-dev libevent-dev libyaml-dev libcurl4-openssl-dev \
 	libnftables-dev pkg-config
 TEST_PACKAGES := libcmocka-dev libssl-dev openssl containernetworking-plugins iproute2 valgrind \
-	curl iputils-ping jq nftables procps strace
+	curl iptables iputils-ping jq nftables procps strace
 
 CLUSTER_PACKAGES := etcd-server containerd runc iptables conntrack libcap2-bin \
 	$(if $(shell command -v kubectl),,kubernetes-client)

@@ -111,6 +111,7 @@ static void on_world_change(const struct change *change, void *data)
 	enforce_tell(change, &agent->enforce);
 	revisions_tell(&agent->revisions, change, time(NULL));
 	agent_services_tell(agent, change);
+	agent_network_tell(agent, change);
 }
 
 int agent_new(const struct config *config, struct agent **ret_agent, struct err *err)
@@ -183,7 +184,6 @@ struct agent *agent_free(struct agent *agent)
 	node_addrs_done(&agent->node);
 	network_done(&agent->network);
 	services_free(agent->services);
-	free(agent->network_nodes);
 	drops_done(&agent->drops);
 	manifests_free(agent->manifests);
 	cluster_free(agent->cluster);

@@ -64,9 +64,8 @@ struct agent {
 		int64_t since_ms;
 	} unclaimed[BH_ENDPOINTS_MAX]; /* interfaces of ours that nobody has told of, since when */
 	int64_t started_ms;
-	int64_t network_ms;	     /* of the last look at the network between nodes */
-	struct node **network_nodes; /* that were looked at then: pointers to compare, never followed */
-	size_t n_network_nodes;
+	int64_t network_ms;		     /* of the last look at the network between nodes */
+	bool network_due;		     /* Node objects changed since */
 	unsigned int retry_ms;		     /* after a failed recompile; 0: the last one was good */
 	int64_t recompile_us, recompiled_us; /* how long the last one took, and when it ended */
 	struct event *on_recompile, *on_tidy, *on_fenced, *on_source, *on_reload, *on_address, *on_node,
@@ -122,8 +121,9 @@ struct service_view agent_service_view(const struct agent *agent);
 
 /* The network between nodes (agent_network.c). */
 int agent_network_listen(struct agent *agent, struct err *err);
-/* The objects have been read: whatever of the nodes changed is brought into the
- * kernel now. */
+/* An object changed; null: all of them. */
+void agent_network_tell(struct agent *agent, const struct change *change);
+/* What changed of the nodes is brought into the kernel now. */
 void agent_network_turn(struct agent *agent);
 void agent_network_second(struct agent *agent); /* once a second */
 

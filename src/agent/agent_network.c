@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* When the network between nodes is looked at: with every change of the objects, and
+/* When the network between nodes is looked at: when Node objects changed, and
  * soon after the kernel says that something there changed. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "agent/agent.h"
 #include "agent/stamp.h"
 #include "base/log.h"
@@ -22,27 +19,10 @@ static void look_in_ms(struct agent *agent, int64_t ms)
 		event_add(agent->on_network, &after);
 }
 
-/* Objects that did not change keep their place in memory from one reading to the
- * next, and what goes is freed only after what replaces it is there. */
-static bool nodes_are_those(const struct agent *agent, const struct world *world)
+void agent_network_tell(struct agent *agent, const struct change *change)
 {
-	return agent->n_network_nodes == world->n_nodes &&
-	       (!world->n_nodes ||
-		memcmp(agent->network_nodes, world->nodes, world->n_nodes * sizeof(*world->nodes)) == 0);
-}
-
-static void nodes_remember(struct agent *agent, const struct world *world)
-{
-	size_t size = world->n_nodes * sizeof(*world->nodes);
-	struct node **more = realloc(agent->network_nodes, size + 1);
-
-	agent->n_network_nodes = 0;
-	if (!more)
-		return; /* looked at again then */
-	agent->network_nodes = more;
-	agent->n_network_nodes = world->n_nodes;
-	if (size)
-		memcpy(more, world->nodes, size);
+	if (!change || change->kind == CHANGE_NODE)
+		agent->network_due = true;
 }
 
 static void network_look(struct agent *agent)
@@ -53,7 +33,7 @@ static void network_look(struct agent *agent)
 	struct err err = { 0 };
 	int r;
 
-	nodes_remember(agent, world);
+	agent->network_due = false;
 	r = network_sync(network, agent->maps, world->nodes, world->n_nodes, &err);
 	agent->network_ms = stamp_now_ms();
 	if (r < 0) {
@@ -72,10 +52,8 @@ static void network_look(struct agent *agent)
 
 void agent_network_turn(struct agent *agent)
 {
-	if (agent->config->network.mode == NETWORK_NONE ||
-	    (agent->network.is_up && nodes_are_those(agent, &agent->store.world)))
-		return;
-	network_look(agent);
+	if (agent->config->network.mode != NETWORK_NONE && (agent->network_due || !agent->network.is_up))
+		network_look(agent);
 }
 
 static void on_change(evutil_socket_t fd, short what, void *data)

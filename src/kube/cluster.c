@@ -14,12 +14,9 @@ static const struct {
 	const struct object_kind *kind;
 	size_t max;
 } kinds[CLUSTER_KINDS] = {
-	[PODS] = { &object_kind_pod, 300000 },
-	[NAMESPACES] = { &object_kind_namespace, 50000 },
-	[NETPOLS] = { &object_kind_netpol, 50000 },
-	[NODES] = { &object_kind_node, 20000 },
-	[SERVICES] = { &object_kind_service, 50000 },
-	[SLICES] = { &object_kind_slice, 200000 },
+	[PODS] = { &object_kind_pod, 300000 },	      [NAMESPACES] = { &object_kind_namespace, 50000 },
+	[NETPOLS] = { &object_kind_netpol, 50000 },   [NODES] = { &object_kind_node, 20000 },
+	[SERVICES] = { &object_kind_service, 50000 }, [SLICES] = { &object_kind_slice, 200000 },
 };
 
 struct cluster {

@@ -170,7 +170,8 @@ static int load_namespace(struct loading *loading, const cJSON *object, const ch
 	return r;
 }
 
-/* No verdict reads a Service (R25). One that cannot be read is left out; its file's policies must not be held back. */
+/* No verdict reads a Service (R25). One that cannot be read is left out; its file's policies must not be held
+ * back. */
 static int load_service(struct loading *loading, const cJSON *object, const char *what, struct err *err)
 {
 	struct manifest_objects *objects = &loading->objects;

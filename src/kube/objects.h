@@ -25,12 +25,12 @@ struct object;
 struct object_names;
 
 struct object_kind {
-	const char *name;	 /* "networkpolicies" */
-	const char *kind;	 /* "NetworkPolicy" */
-	const char *list_kind;	 /* "NetworkPolicyList" */
-	const char *api_version; /* "networking.k8s.io/v1" */
-	const char *path;	 /* of the collection in the API */
-	enum change_kind change; /* as which its changes are told */
+	const char *name;		 /* "networkpolicies" */
+	const char *kind;		 /* "NetworkPolicy" */
+	const char *list_kind;		 /* "NetworkPolicyList" */
+	const char *api_version;	 /* "networking.k8s.io/v1" */
+	const char *path;		 /* of the collection in the API */
+	enum change_kind change;	 /* as which its changes are told */
 	const struct object_kind *older; /* the same of an API version that servers had before; or null */
 	bool is_namespaced;
 	/* 1: decoded, with a remark in err. -EINVAL: cannot be used. */
