@@ -236,6 +236,20 @@ services() {
 	check 'a hostPort is served by portmap' soon_is yes from_outside "$node_address,tcp/8081"
 }
 
+# Which only the pod's own programs can do: whoever translates later is judged by the
+# Service's address, which no rule lists (R25).
+translation() {
+	step 'Services are translated before the verdict'
+	is 'an isolated pod does not reach the Service' "$(inside shop/client "$api,tcp/8080")" no
+	check 'and the drop says which one it dialled' wait_for 10 eval 'bulkhead drops | grep "shop/client " | grep -q "shop/api"'
+	policy shop client-api '{podSelector: {matchLabels: {app: client}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 80}]}]}'
+	policy shop api-client '{podSelector: {matchLabels: {app: api}}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]}'
+	check 'rules for the backends open the Service' soon_is yes inside shop/client "$api,tcp/8080"
+	is 'and nothing else' "$(inside shop/other "$api,tcp/8080")" no
+	check 'bulkheadctl services knows the pods behind it' eval 'bulkhead services | grep -A3 "shop/api" | grep -q shop/api-'
+	k delete networkpolicy -n shop client-api api-client >/dev/null
+}
+
 outside_world() {
 	step 'the outside: pods speak to it as their node'
 	ip netns exec outside "$PROBE" serve tcp/8888 >/dev/null 2>&1 &
@@ -358,6 +372,10 @@ chained() {
 	is 'cell lan/client -> web tcp/81' "$(inside lan/client "$web,tcp/81")" no
 	is 'cell lan/other -> web tcp/80' "$(inside lan/other "$web,tcp/80")" no
 	is 'cell node -> web tcp/81' "$(from_node "$web,tcp/81")" yes
+	k expose pod -n lan web --port 8080 --target-port 80 >/dev/null
+	lan=$(k get service -n lan web -o 'jsonpath={.spec.clusterIP}')
+	check 'a Service works with no kube-proxy at all' soon_is yes inside lan/client "$lan,tcp/8080"
+	is 'under policy' "$(inside lan/other "$lan,tcp/8080")" no
 	check 'it is removed under pods that run' readme Uninstall
 	is 'they keep their network' "$(inside lan/other "$web,tcp/80")" yes
 	is 'and the node its own' "$(ls /etc/cni/net.d)" 10-lan.conflist
@@ -365,7 +383,7 @@ chained() {
 }
 
 # CLUSTER_PARTS: only some of them, for whoever works on one.
-for part in ${CLUSTER_PARTS:-cluster_start install workload policies first_packet services outside_world traffic_start \
+for part in ${CLUSTER_PARTS:-cluster_start install workload policies first_packet services translation outside_world traffic_start \
 	rollout daemon_killed upgrade uninstall chained}; do
 	"$part"
 done
