@@ -41,8 +41,17 @@ static int pod_decode(const cJSON *json, void **ret, struct err *err)
 static int namespace_decode(const cJSON *json, void **ret, struct err *err)
 {
 	struct namespace *ns = NULL;
+	struct labels shared;
 	int r = decode_namespace(json, &ns, err);
 
+	if (r < 0)
+		return r;
+	if (labels_share(&ns->labels, &shared) < 0) {
+		namespace_free(ns);
+		return err_set(err, ENOMEM, "Namespace");
+	}
+	labels_done(&ns->labels);
+	ns->labels = shared;
 	*ret = ns;
 	return r;
 }

@@ -430,7 +430,7 @@ static int pod_make(char *text, struct pod_words *words, char *ret_version, stru
 				  ? before.labels
 				  : (struct labels){ .v = labels, .n = (uint32_t)words->n_labels },
 		.addrs = words->addrs,
-		.n_addrs = (uint32_t)words->n_addrs,
+		.n_addrs = (uint16_t)words->n_addrs,
 		.ports = ports,
 		.host_network = words->host_network,
 		.finished = json_word_is(&words->phase, "Succeeded") || json_word_is(&words->phase, "Failed"),

@@ -108,7 +108,7 @@ struct pod {
 	struct labels labels;
 	struct bh_addr *addrs;	  /* status.podIPs, both families (R10) */
 	struct named_port *ports; /* containers in order; restartable init containers too (R14) */
-	uint32_t n_addrs;
+	uint16_t n_addrs;
 	uint16_t n_ports;
 	bool host_network; /* never a subject, never matched (R10) */
 	bool finished;	   /* Succeeded or Failed (R22) */
