@@ -213,9 +213,11 @@ static int on_route(struct nl_msg *msg, void *data)
 static int routes_dump(struct link_ns *ns, int family, struct route_list *list, struct err *err)
 {
 	struct rtmsg head = { .rtm_family = (unsigned char)family, .rtm_protocol = LINK_ROUTE_PROTO_NODE };
-	struct nl_cb *cb = nl_cb_clone(nl_socket_get_cb(ns->sock));
+	struct nl_cb *of_socket = nl_socket_get_cb(ns->sock);
+	struct nl_cb *cb = nl_cb_clone(of_socket);
 	int on = 1, off = 0, r;
 
+	nl_cb_put(of_socket); /* the getter counts us in */
 	if (!cb)
 		return err_set(err, ENOMEM, "list of routes");
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_route, list);
