@@ -65,4 +65,5 @@ is 'the daemon counts no endpoint' $? 0
 kill -TERM "$daemon_pid"
 wait "$daemon_pid"
 is 'valgrind found nothing' $? 0
-is 'and said nothing' "$(cat "$scratch/valgrind.log")" ''
+# Debian's does not know BPF_PROG_BIND_MAP, by which libbpf ties constants to programs.
+is 'and said nothing' "$(grep -v 'unhandled eBPF command 35' "$scratch/valgrind.log")" ''
