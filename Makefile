@@ -158,6 +158,9 @@ $(BASELINES): $(O)/%.bpf.o: %.bpf.c | deps
 $(O)/packet_bench: $(O)/tests/bench/packet_bench.o $(O)/tests/bench/spread.o $(O)/libtest.a $(call libs,dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/tests/bench/packet_bench.o: CPPFLAGS += -I.
+$(O)/service_bench: $(patsubst %,$(O)/tests/bench/%.o,service_bench spread) $(O)/libtest.a \
+		$(call libs,service policy dataplane base)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/kube_bench: $(patsubst %,$(O)/tests/bench/%.o,kube_bench decode_race spread) $(O)/libtest.a \
 		$(call libs,kube policy dataplane base)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs openssl $(LIBS)) -pthread -lm
@@ -204,8 +207,9 @@ demo: all $(TOOLS) | test-deps ## zero trust in one screen, on real pods
 shell: all $(TOOLS) | test-deps ## a shell on a private node with the demo's pods
 	@BUILD=$(O) tests/demo/shell.sh
 
-bench: all $(O)/packet_bench $(BASELINES) $(TOOLS) | test-deps ## what packets cost, alone and between pods (as root)
+bench: all $(O)/packet_bench $(O)/service_bench $(BASELINES) $(TOOLS) | test-deps ## what packets cost, alone and between pods (as root)
 	@$(O)/packet_bench $(O)/tests/bench
+	@$(O)/service_bench
 	@BUILD=$(O) tests/bench/net.sh
 	@$(MAKE) --no-print-directory O=$(O) bench-compile bench-kube
 

@@ -229,6 +229,7 @@ static __always_inline int flow_renew(struct bh_flow *flow, const struct bh_flow
 	return 0;
 }
 
+/* 1: somebody was faster. */
 static __always_inline int flow_insert(const struct bh_flow_key *key, const struct bh_flow *fresh,
 				       __u32 quota)
 {
@@ -240,20 +241,26 @@ static __always_inline int flow_insert(const struct bh_flow_key *key, const stru
 	if (r == 0)
 		return 0;
 	quota_return(fresh->owner, fresh->owner_ifindex);
-	/* Another CPU was faster with the same connection. */
-	return r == -17 /* EEXIST */ ? 0 : -BH_FLOW_TABLE;
+	return r == -17 /* EEXIST */ ? 1 : -BH_FLOW_TABLE;
 }
 
-/* Charged to fresh->owner; `flow` is what the key holds, or null. A global function,
- * as verdict_ask() is. */
+/* Charged to fresh->owner; `flow` is what the key holds, or null. Of an alias nobody has
+ * looked: most often there is none. A global function, as verdict_ask() is. */
 int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh, __u32 quota);
 
 __noinline int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh,
 			__u32 quota)
 {
+	int r;
+
 	if (!key || !fresh)
 		return -BH_FLOW_TABLE;
-	return flow ? flow_renew(flow, fresh, quota) : flow_insert(key, fresh, quota);
+	if (flow)
+		return flow_renew(flow, fresh, quota);
+	r = flow_insert(key, fresh, quota);
+	if (r && fresh->nat_kind == BH_NAT_ALIAS && (flow = flow_find(key)))
+		return flow_renew(flow, fresh, quota);
+	return r < 0 ? r : 0; /* faster, with the same connection */
 }
 
 /* Room for what a record shall say. Programs run with softirqs off, so one at a time

@@ -125,9 +125,9 @@ static __always_inline int rewrite_ports(struct __sk_buff *skb, const struct tup
 		return 0;
 	if (at->proto == IPPROTO_SCTP)
 		r = rewrite_sctp_sum(skb, from, to, at);
-	if (sum)
+	if (sum && from->sport != to->sport)
 		r = bpf_l4_csum_replace(skb, sum, from->sport, to->sport, sum_flags(at) | 2);
-	if (r == 0 && sum)
+	if (r == 0 && sum && from->dport != to->dport)
 		r = bpf_l4_csum_replace(skb, sum, from->dport, to->dport, sum_flags(at) | 2);
 	return r ? r : bpf_skb_store_bytes(skb, at->l4, ports, sizeof(ports), 0);
 }

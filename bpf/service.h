@@ -153,6 +153,12 @@ static __always_inline enum tuple_state tuple_state(const struct service_ask *as
 	return TUPLE_TAKEN;
 }
 
+enum service_answer {
+	SERVICE_NONE,	/* not for a Service */
+	SERVICE_KNOWN,	/* of a connection that has its records */
+	SERVICE_OPENED, /* the client's tuple needs a record */
+};
+
 /* The client may talk to this backend already, directly or by another Service, from
  * the same port: then it goes there from another one. */
 static __always_inline int client_port_choose(const struct service_ask *ask, struct service_work *work,
@@ -160,17 +166,11 @@ static __always_inline int client_port_choose(const struct service_ask *ask, str
 {
 	for (int i = 0; i < SERVICE_PORT_TRIES; i++) {
 		if (tuple_state(ask, work, client, leaves) != TUPLE_TAKEN)
-			return 0;
+			return SERVICE_OPENED;
 		leaves->sport = bpf_htons(1024 + bpf_get_prandom_u32() % (65536 - 1024));
 	}
 	return -BH_SERVICE_NAT;
 }
-
-enum service_answer {
-	SERVICE_NONE,	/* not for a Service */
-	SERVICE_KNOWN,	/* of a connection that has its records */
-	SERVICE_OPENED, /* the client's tuple needs a record */
-};
 
 static __always_inline const struct bh_service *service_row(const struct tuple *client)
 {
@@ -184,11 +184,13 @@ _Static_assert(sizeof(struct tuple) - offsetof(struct tuple, dst) == sizeof(stru
 /* A connection that opens, or a UDP flow that asks again: `has` its backend in
  * `leaves`. */
 static __always_inline int service_open(const struct service_ask *ask, struct service_work *work,
-					const struct tuple *client, struct tuple *leaves, bool has)
+					const struct bh_service *row, const struct tuple *client,
+					struct tuple *leaves, bool has)
 {
-	const struct bh_service *row = service_row(client);
 	struct bh_nat nat;
 
+	if (!row)
+		row = service_row(client);
 	if (!row)
 		return SERVICE_NONE;
 	work->service = *row;
@@ -204,7 +206,7 @@ static __always_inline int service_open(const struct service_ask *ask, struct se
 	nat.port = work->backend.port;
 	nat.client_port = client->sport;
 	nat_tuple(client, &nat, leaves);
-	return client_port_choose(ask, work, client, leaves) < 0 ? -BH_SERVICE_NAT : SERVICE_OPENED;
+	return client_port_choose(ask, work, client, leaves);
 }
 
 static __always_inline bool alias_is_own(const struct service_ask *ask, const struct tuple *client,
@@ -218,14 +220,14 @@ static __always_inline bool alias_is_own(const struct service_ask *ask, const st
 
 /*
  * What a pod sent as `client` leaves as `leaves`; `flow` is the record under
- * `client`, or null. An enum service_answer, or a negative reason. A global function,
- * as verdict_ask() is.
+ * `client`, or null, and `row` its Service, or null when that was not asked yet. An
+ * enum service_answer, or a negative reason. A global function, as verdict_ask() is.
  */
 int service_translate(const struct service_ask *ask, const struct tuple *client, struct tuple *leaves,
-		      struct bh_flow *flow);
+		      struct bh_flow *flow, const struct bh_service *row);
 
 __noinline int service_translate(const struct service_ask *ask, const struct tuple *client,
-				 struct tuple *leaves, struct bh_flow *flow)
+				 struct tuple *leaves, struct bh_flow *flow, const struct bh_service *row)
 {
 	struct service_work *work = scratch();
 	bool has = false;
@@ -244,7 +246,7 @@ __noinline int service_translate(const struct service_ask *ask, const struct tup
 	}
 	if ((ask->bits & PKT_FRAG_LATER) || (client->proto == IPPROTO_TCP && !(ask->bits & PKT_SYN)))
 		return SERVICE_NONE;
-	r = service_open(ask, work, client, leaves, has);
+	r = service_open(ask, work, row, client, leaves, has);
 	if (flow && (r == SERVICE_NONE || r == SERVICE_KNOWN))
 		WRITE_ONCE(flow->services, ask->services);
 	return r;
@@ -264,16 +266,6 @@ static __always_inline bool service_concerns(const struct pass *pass, const stru
 	       flow->services != service_gen() && !flow_is_reply(view);
 }
 
-/* No alias and no Service: most that opens. Nothing of it can follow later. */
-static __always_inline bool service_is_none(const struct pass *pass, const struct flow_view *view)
-{
-	const struct packet *pkt = &pass->pkt;
-
-	if (view->flow && view->flow->nat_kind == BH_NAT_ALIAS)
-		return false;
-	return flow_may_open(pkt) < 0 || !service_row(&pkt->tuple);
-}
-
 /* What a pod sends, translated if it is for a Service. 0, or a negative reason. */
 static __always_inline int service_apply(struct pass *pass, struct flow_view *view)
 {
@@ -285,16 +277,20 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 		.bits = pass->pkt.bits,
 		.services = service_gen(),
 	};
+	const struct bh_service *row = NULL;
+	bool has_alias = view->flow && view->flow->nat_kind == BH_NAT_ALIAS;
 	int r;
 
 	pass->services = ask.services;
-	if (likely(service_is_none(pass, view))) {
+	if (!has_alias && flow_may_open(&pass->pkt) == 0)
+		row = service_row(&pass->pkt.tuple);
+	if (likely(!has_alias && !row)) {
 		if (view->flow)
 			WRITE_ONCE(view->flow->services, pass->services);
 		return 0;
 	}
 	pass->other = pass->pkt.tuple;
-	r = service_translate(&ask, &pass->other, &pass->pkt.tuple, view->flow);
+	r = service_translate(&ask, &pass->other, &pass->pkt.tuple, view->flow, row);
 	if (r <= SERVICE_NONE) {
 		pass->pkt.tuple = pass->other;
 		return r;
@@ -311,7 +307,7 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 static __always_inline int alias_open(struct pass *pass, struct bh_flow_key *key, struct flow_view *view)
 {
 	view->src_is_hi = flow_key_fill(key, &pass->other);
-	view->flow = flow_find(key);
+	view->flow = NULL; /* flow_put() looks when it must */
 	return flow_write(pass, key, view, view->src_is_hi * BH_FLOW_OPENER_HI, BH_NAT_ALIAS);
 }
 
