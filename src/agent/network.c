@@ -125,18 +125,24 @@ static int device_ensure(struct network *network, struct err *err)
 		.port = ntohs(config->kernel.tunnel_port),
 		.mtu = network->mtu,
 	};
-	uint32_t was = network->tunnel;
-	int r;
 
 	if (config->network.mode != NETWORK_VXLAN)
 		return link_tunnel_remove(network->ns, NETWORK_TUNNEL, err);
-	r = link_tunnel_ensure(network->ns, &tunnel, &network->tunnel, err);
-	if (r < 0)
-		return r;
-	/* Also after a restart: the programs may be newer than those that run. */
-	if (was != network->tunnel || hook_check_tunnel(config->pin_root, network->tunnel, NULL) < 0)
-		return hook_attach_tunnel(config->pin_root, network->tunnel, err);
-	return 0;
+	return link_tunnel_ensure(network->ns, &tunnel, &network->tunnel, err);
+}
+
+/* Also after a restart: the programs may be newer than those that run. */
+static int device_guard(struct network *network, struct err *err)
+{
+	const char *root = network->config->pin_root;
+	int r;
+
+	if (network->guarded == network->tunnel && hook_check_tunnel(root, network->tunnel, NULL) == 0)
+		return 0;
+	r = hook_attach_tunnel(root, network->tunnel, err);
+	if (r == 0)
+		network->guarded = network->tunnel;
+	return r;
 }
 
 bool network_is_whole(const struct network *network)
@@ -280,8 +286,8 @@ static int rules_put(struct network *network, struct err *err)
 	return nft_put(network->nft, &rules, err);
 }
 
-/* Closed before open: the programs stand before the device comes up, and they know
- * the ranges before routes lead there. */
+/* The ranges before the programs that ask for them, those before the device comes up,
+ * and routes last. */
 static int plan_apply(struct network *network, struct maps *maps, struct err *err)
 {
 	struct network_plan *plan = &network->plan;
@@ -289,6 +295,8 @@ static int plan_apply(struct network *network, struct maps *maps, struct err *er
 
 	if (r == 0)
 		r = ranges_tell(network, maps, err);
+	if (r == 0 && network->tunnel)
+		r = device_guard(network, err);
 	if (r == 0 && network->tunnel)
 		r = device_addrs(network, err);
 	if (r == 0 && network->tunnel)

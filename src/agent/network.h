@@ -27,6 +27,7 @@ struct network {
 	int link_fd, nft_fd; /* readable when something changed; -1: mode none */
 	bool is_up;	     /* has been brought into the kernel whole */
 	uint32_t tunnel;     /* interface of the tunnel; 0: none */
+	uint32_t guarded;    /* interface that this daemon put its programs on */
 	uint32_t mtu;	     /* of pods */
 	struct network_plan plan;
 };
