@@ -201,8 +201,8 @@ asan: ## the whole test under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/asan \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' test
 
-demo: all $(TOOLS) | test-deps ## zero trust in one screen, on real pods
-	@BUILD=$(O) tests/demo/demo.sh
+demo: all $(TOOLS) | test-deps ## zero trust in one screen, on real pods (NODES=3: of three nodes)
+	@BUILD=$(O) NODES=$(NODES) tests/demo/demo.sh
 
 shell: all $(TOOLS) | test-deps ## a shell on a private node with the demo's pods
 	@BUILD=$(O) tests/demo/shell.sh

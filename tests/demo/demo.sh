@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Zero trust in one screen: real pods wired by the real plugin, real connections,
 # every figure measured in this run. Exit 1 if any cell is not what the policies
-# say. Everything happens in namespaces that end with this script.
+# say. Everything happens in namespaces that end with this script. NODES=3 spreads the
+# pods over so many nodes, each with a daemon of its own, a tunnel between them.
 set -u
 world_required=1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +26,7 @@ fail() {
 now_ms() { date +%s%3N; }
 
 . "$here/shop.sh"
+[ "${NODES:-1}" -le 1 ] || . "$here/nodes.sh"
 
 # What the policies say, by the evaluator; what the wire says, by connecting.
 expected() { ctl explain "shop/$1" "shop/$2" "${port[$2]#tcp/}" >/dev/null 2>&1; }
@@ -85,15 +87,15 @@ settle() { # what must become true, as a command
 printf '%sBulkhead: zero trust between pods%s\n' "$bold" "$plain"
 started=$(now_ms)
 
-act '1. A flat cluster: five pods, no policy'
-pods_manifest | manifest pods
-daemon_start "$manifests" || exit 1
+act "1. A flat cluster: five pods${NODES:+ on $NODES nodes}, no policy"
+shop_start || exit 1
 for pod in "${pods[@]}"; do
 	t=$(now_ms)
-	pod_add shop "$pod" || exit 1
+	shop_pod "$pod" || exit 1
 	say "pod $pod is up at $(pod_addr "$pod") after $(($(now_ms) - t)) ms, its policy in the kernel first"
 	pod_serve "$pod" "${port[$pod]}"
 done
+shop_settled || fail 'the nodes do not know of each other'"'"'s pods'
 matrix
 flat=$last_passing
 say "$flat of 20 paths are open. One stolen pod is the whole cluster."

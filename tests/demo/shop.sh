@@ -18,3 +18,11 @@ pods_manifest() {
 		EOF
 	done
 }
+
+# On one node; tests/demo/nodes.sh has the same words for several.
+shop_start() {
+	pods_manifest | manifest pods
+	daemon_start "$manifests"
+}
+shop_pod() { pod_add shop "$1"; }
+shop_settled() { :; }
