@@ -41,6 +41,8 @@ static void give_up(struct waiter *waiter, struct attachment *attachment)
 		why = "no object describes it";
 	else if (agent->health.part[HEALTH_ENFORCE].bad)
 		why = agent->health.part[HEALTH_ENFORCE].why;
+	else if (agent->health.part[HEALTH_ROOM].bad)
+		why = agent->health.part[HEALTH_ROOM].why;
 	log_warn("attach pod=%s/%s container=%s: %s; its endpoint stays closed", endpoint->namespace,
 		 endpoint->pod, attachment->container_id, why);
 	reply_error(control, waiter->request, 503, "pod %s/%s: %s", endpoint->namespace, endpoint->pod, why);
