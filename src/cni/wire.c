@@ -286,5 +286,10 @@ int wire_open(struct join *join, struct failure *failure)
 	}
 	if (r == 0 && join_has_v6(join))
 		r = link_neigh_add(join->host, ifindex, &link_local, join->attachment.mac, &err);
+	/* The pod's first packet must not meet a link that does not send yet. */
+	if (r == 0)
+		r = link_settle(join->pod, join->attachment.ifname, &err);
+	if (r == 0)
+		r = link_settle(join->host, join->attachment.host_ifname, &err);
 	return r < 0 ? link_failure(failure, &err) : 0;
 }

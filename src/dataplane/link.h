@@ -64,6 +64,9 @@ int link_veth_create(struct link_ns *ns, struct link_ns *pod_ns, const struct li
 		     const struct link_side *pod, uint32_t mtu, struct err *err);
 int link_delete(struct link_ns *ns, uint32_t ifindex, struct err *err); /* gone is success */
 int link_set_up(struct link_ns *ns, uint32_t ifindex, bool up, struct err *err);
+/* A link that came up sends only once the kernel has looked at it again, at its leisure.
+ * This makes it look now. */
+int link_settle(struct link_ns *ns, const char *name, struct err *err);
 int link_set_alias(struct link_ns *ns, uint32_t ifindex, const char *alias, struct err *err);
 
 /* Writes /proc/sys/net/<path> of the namespace ("ipv4/conf/eth0/accept_redirects");

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+
 #include "dataplane/link_ns.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <netlink/attr.h>
 #include <netlink/errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/file.h"
 
@@ -229,4 +234,25 @@ bool link_prefix_of(const struct nl_addr *addr, struct prefix *ret_prefix)
 	*ret_prefix = (struct prefix){ .len = len };
 	memcpy(ret_prefix->addr.b, bytes, 16);
 	return true;
+}
+
+int link_settle(struct link_ns *ns, const char *name, struct err *err)
+{
+	struct ethtool_value up = { .cmd = ETHTOOL_GLINK };
+	struct ifreq request = { .ifr_data = (void *)&up };
+	auto_close int fd = -1;
+	int home = -1, r = 0;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (ns->netns >= 0) {
+		r = namespace_enter(ns->netns, &home, err);
+		if (r < 0)
+			return r;
+	}
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || (ioctl(fd, SIOCETHTOOL, &request) < 0 && errno != EOPNOTSUPP))
+		r = err_set(err, errno, "state of interface %s: %s", name, strerror(errno));
+	if (home >= 0)
+		namespace_leave(home);
+	return r;
 }
