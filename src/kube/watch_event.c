@@ -91,7 +91,7 @@ static void advance(struct watch *watch, const char *version)
 	/* Synthetic events of a streaming list come in no order: their versions say
 	 * nothing about the collection's. */
 	if (watch->state == WATCH_WATCHING)
-		snprintf(watch->version, sizeof(watch->version), "%s", version);
+		memcpy(watch->version, version, strlen(version) + 1); /* within OBJECT_VERSION_MAX */
 }
 
 /* `r` as object_read() gave it. */
