@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "report/report.h"
 #include "report/report_part.h"
+#include "report/service_of.h"
 
 static const char *const outcome_words[] = {
 	[EXPLAIN_ALLOW] = "allowed",
@@ -67,9 +68,16 @@ int report_explain(const struct world *world, const struct explain_query *query,
 	auto_json cJSON *answer = cJSON_CreateObject();
 	struct explain_query asked = *query;
 	struct explanation explanation = { 0 };
+	const struct service_port *port;
+	const struct service *service;
 	bool ok;
 	int r;
 
+	service = query->to.has_addr && !query->to.pod
+			  ? service_of(world, &query->to.addr, query->proto, query->port, &port)
+			  : NULL;
+	if (service)
+		return explain_service(world, query, service, port, ret, err);
 	ends_match_family(&asked.from, &asked.to);
 	r = explain(world, &asked, &explanation, err);
 	if (r < 0)

@@ -157,6 +157,11 @@ static void a_flag_can_be_switched_off_again(void **state)
 
 	assert_int_equal(parse(config, "fragments: drop\nkeepFlows: true\n", NULL), 0);
 	assert_int_equal(parse(config, "fragments: pass\nkeepFlows: false\n", NULL), 0);
+	assert_false(config->no_services);
+	assert_int_equal(parse(config, "services: off\n", NULL), 0);
+	assert_true(config->no_services);
+	assert_int_equal(parse(config, "services: on\n", NULL), 0);
+	assert_false(config->no_services);
 	assert_int_equal(config->kernel.flags, 0);
 }
 
@@ -191,6 +196,7 @@ static void bad_values_are_errors_with_their_line(void **state)
 	refused(state, "cni: {mtu: 500}\n", "bulkheadd.yaml:1: cni.mtu: must be 0 or from 576 to 65535");
 	refused(state, "timeouts: 5\n", "bulkheadd.yaml:1: timeouts: must be a map");
 	refused(state, "fragments: maybe\n", "bulkheadd.yaml:1: fragments: must be pass or drop");
+	refused(state, "services: maybe\n", "bulkheadd.yaml:1: services: must be on or off");
 	refused(state, "exemptNamespaces: a\n",
 		"bulkheadd.yaml:1: exemptNamespaces: must be a list of namespace names");
 	refused(state, "- a\n", "bulkheadd.yaml:1: must be a map of settings");

@@ -496,7 +496,7 @@ static void start_daemon(struct shell *shell, const struct answer *answers)
 
 static void an_absent_daemon_is_told_plainly(void **state)
 {
-	static const char *const verbs[] = { "status", "endpoints", "nodes", "policies",
+	static const char *const verbs[] = { "status", "endpoints", "nodes", "services",     "policies",
 					     "drops",  "matrix",    "lint",  "explain a b 1" };
 	struct shell *shell = *state;
 	char line[64];
@@ -627,6 +627,45 @@ static void nodes_are_told_with_their_reasons(void **state)
 		   "pod range "
 		   "(spec.podCIDRs)\n");
 	run(shell, "nodes -o json --socket SOCK");
+	expect_out(shell, 1, "\"refused\"");
+}
+
+static void services_are_told_port_by_port(void **state)
+{
+	static const struct answer answers[] = {
+		{ "/v1/services", "200 OK",
+		  "{\"services\":["
+		  "{\"namespace\":\"shop\",\"name\":\"all\",\"state\":\"headless\",\"ports\":[]},"
+		  "{\"namespace\":\"shop\",\"name\":\"db\",\"state\":\"refused\",\"why\":\"port 80 of its "
+		  "address is "
+		  "shop/"
+		  "web's\",\"ports\":[{\"address\":\"10.96.0.1\",\"port\":80,\"protocol\":\"TCP\",\"state\":"
+		  "\"ok\",\"backends\":[{\"address\":\"10.0.0.9\",\"port\":1}]}]},"
+		  "{\"namespace\":\"shop\",\"name\":\"web\",\"state\":\"ok\",\"ports\":["
+		  "{\"address\":\"10.96.0.1\",\"port\":80,\"protocol\":\"TCP\",\"state\":\"ok\",\"backends\":"
+		  "["
+		  "{\"address\":\"10.0.0.1\",\"port\":8080,\"pod\":\"shop/web-0\"},"
+		  "{\"address\":\"10.0.0.2\",\"port\":8080},{\"address\":\"10.0.0.3\",\"port\":8080},"
+		  "{\"address\":\"10.0.0.4\",\"port\":8080},{\"address\":\"10.0.0.5\",\"port\":8080},"
+		  "{\"address\":\"10.0.0.6\",\"port\":8080}]},"
+		  "{\"address\":\"fd00::1\",\"port\":80,\"protocol\":\"UDP\",\"state\":\"no "
+		  "endpoints\",\"backends\":"
+		  "[]}]}],\"tables\":{\"refused\":1}}" },
+		{ 0 }
+	};
+	struct shell *shell = *state;
+
+	start_daemon(shell, answers);
+	run(shell, "services --socket SOCK");
+	expect_out(shell, 1,
+		   "SERVICE   ADDRESS           STATE         BACKENDS\n"
+		   "shop/all  -                 headless      -\n"
+		   "shop/db   10.96.0.1:80/TCP  refused       port 80 of its address is shop/web's\n"
+		   "shop/web  10.96.0.1:80/TCP  ok            10.0.0.1:8080 shop/web-0, 10.0.0.2:8080, "
+		   "10.0.0.3:8080, "
+		   "10.0.0.4:8080, and 2 more\n"
+		   "shop/web  [fd00::1]:80/UDP  no endpoints  -\n");
+	run(shell, "services -o json --socket SOCK");
 	expect_out(shell, 1, "\"refused\"");
 }
 
@@ -764,6 +803,7 @@ int main(void)
 		TEST(status_tells_trouble),
 		TEST(tables_show_endpoints_and_policies),
 		TEST(nodes_are_told_with_their_reasons),
+		TEST(services_are_told_port_by_port),
 		TEST(nobody_between_nodes_is_one_line),
 		TEST(checks_are_one_line_each),
 		TEST(checks_without_an_answer_are_told_plainly),

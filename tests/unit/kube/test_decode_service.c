@@ -118,6 +118,13 @@ static void what_cannot_be_read_is_named(void **state)
 		{ "{ports: {port: 80}}", "spec.ports: " },
 		{ "{selector: [app]}", "spec.selector: " },
 		{ "{selector: {app: 7}}", "spec.selector.app: " },
+		{ "{sessionAffinity: Cookie}", "spec.sessionAffinity: " },
+		{ "{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}}",
+		  "spec.sessionAffinityConfig.clientIP.timeoutSeconds: " },
+		{ "{sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}}",
+		  "spec.sessionAffinityConfig.clientIP.timeoutSeconds: " },
+		{ "{internalTrafficPolicy: Near}", "spec.internalTrafficPolicy: " },
+		{ "{internalTrafficPolicy: 1}", "spec.internalTrafficPolicy: " },
 		{ "7", "spec: " },
 	};
 
@@ -135,6 +142,31 @@ static void what_cannot_be_read_is_named(void **state)
 	}
 }
 
+static void who_of_the_endpoints_serves_is_read(void **state)
+{
+	struct service *service = service_from("{metadata: {name: a}, spec: {clusterIP: 10.96.0.1}}");
+
+	(void)state;
+	assert_int_equal(service->affinity_s, 0);
+	assert_false(service->local_only || service->is_name);
+	service_free(service);
+	service = service_from(
+		"{metadata: {name: a}, spec: {sessionAffinity: None, internalTrafficPolicy: Cluster,"
+		" type: ExternalName}}");
+	assert_int_equal(service->affinity_s, 0);
+	assert_true(service->is_name && !service->local_only);
+	service_free(service);
+	service = service_from(
+		"{metadata: {name: a}, spec: {sessionAffinity: ClientIP, internalTrafficPolicy: Local}}");
+	assert_int_equal(service->affinity_s, 10800);
+	assert_true(service->local_only);
+	service_free(service);
+	service = service_from("{metadata: {name: a}, spec: {sessionAffinity: ClientIP,"
+			       " sessionAffinityConfig: {clientIP: {timeoutSeconds: 7}}}}");
+	assert_int_equal(service->affinity_s, 7);
+	service_free(service);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -142,6 +174,7 @@ int main(void)
 		cmocka_unit_test(a_target_that_is_not_said_is_the_port),
 		cmocka_unit_test(only_a_selector_that_counts_is_one),
 		cmocka_unit_test(none_is_no_address_but_headless),
+		cmocka_unit_test(who_of_the_endpoints_serves_is_read),
 		cmocka_unit_test(what_cannot_be_read_is_named),
 	};
 

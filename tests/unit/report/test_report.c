@@ -472,6 +472,78 @@ static void a_drop_names_everything_in_one_line(void **state)
 	assert_non_null(json_get(json_get(json, "explanation"), "ingress"));
 }
 
+static struct service *a_service(const char *name, const char *addr, const char *selector)
+{
+	struct service *service = calloc(1, sizeof(*service));
+
+	service->namespace = strdup("shop");
+	service->name = strdup(name);
+	service->addrs = calloc(1, sizeof(*service->addrs));
+	service->addrs[0] = addr_of(addr);
+	service->n_addrs = 1;
+	service->ports = calloc(1, sizeof(*service->ports));
+	service->ports[0] = (struct service_port){ strdup(""), IPPROTO_TCP, 80, 5432, NULL };
+	service->n_ports = 1;
+	labels_set(&service->selector, "role", selector);
+	service->has_selector = true;
+	return service;
+}
+
+static void services_add(struct world *world)
+{
+	world->services = calloc(2, sizeof(*world->services));
+	world->services[0] = a_service("data", "10.96.0.7", "db");
+	world->services[1] = a_service("nothing", "10.96.0.8", "nobody");
+	world->n_services = 2;
+}
+
+static void a_drop_names_the_service_that_was_dialled(void **state)
+{
+	struct world *world = *state;
+	struct bh_event event = an_event("10.0.0.2", "10.0.0.3", 5432);
+	auto_json cJSON *json = NULL, *nobody = NULL;
+
+	services_add(world);
+	keep_first_rule(world);
+	event.service = addr_of("10.96.0.7");
+	event.service_port = htons(80);
+	assert_int_equal(report_event(world, &node, &event, world->pods[2], &json, NULL), 0);
+	expect_in(text_at(json, "sentence", NULL), "-> shop/db (10.0.0.3) port 5432 by Service shop/data "
+						   "(10.96.0.7 port 80), ingress of shop/db");
+	assert_string_equal(text_at(json, "service", NULL), "shop/data");
+	assert_string_equal(text_at(json, "serviceAddress", NULL), "10.96.0.7");
+	assert_int_equal(json_get(json, "servicePort")->valueint, 80);
+	/* Nobody serves: it never became another address. */
+	event = an_event("10.0.0.2", "10.96.0.8", 80);
+	event.direction = BH_EGRESS;
+	event.reason = BH_NO_BACKEND;
+	assert_int_equal(report_event(world, &node, &event, NULL, &nobody, NULL), 0);
+	expect_in(text_at(nobody, "sentence", NULL), "by Service shop/nothing (10.96.0.8 port 80)");
+	expect_in(text_at(nobody, "sentence", NULL), "no endpoint serves this Service now");
+}
+
+static void a_services_address_is_explained_by_its_backends(void **state)
+{
+	struct world *world = *state;
+	struct explain_query query = { .proto = IPPROTO_TCP, .port = 80 };
+	auto_json cJSON *answer = NULL, *nobody = NULL;
+
+	services_add(world);
+	assert_int_equal(report_resolve(world, &node, "10.0.0.2", &query.from, NULL), 0);
+	assert_int_equal(report_resolve(world, &node, "10.96.0.7", &query.to, NULL), 0);
+	assert_int_equal(report_explain(world, &query, &answer, NULL), 0);
+	assert_string_equal(text_at(answer, "service", NULL), "shop/data");
+	assert_int_equal(cJSON_GetArraySize(json_get(answer, "backends")), 1);
+	assert_string_equal(text_at(json_get(answer, "backends")->child, "to", NULL), "shop/db");
+	assert_string_equal(text_at(answer, "verdict", NULL),
+			    text_at(json_get(answer, "backends")->child, "verdict", NULL));
+	expect_in(text_at(answer, "sentence", NULL), "-> Service shop/data (10.96.0.7) TCP/80: ");
+	query.to.addr = addr_of("10.96.0.8");
+	assert_int_equal(report_explain(world, &query, &nobody, NULL), 0);
+	assert_string_equal(text_at(nobody, "verdict", NULL), "deny");
+	expect_in(text_at(nobody, "sentence", NULL), "refused, no endpoint serves it");
+}
+
 static void a_drop_that_policy_did_not_decide_gives_its_reason(void **state)
 {
 	struct world *world = *state;
@@ -514,7 +586,9 @@ static void unknown_ends_and_reasons_still_print(void **state)
 
 static void a_frame_that_was_not_parsed_is_called_one(void **state)
 {
-	struct bh_event event = { .ifindex = 7, .direction = BH_EGRESS, .reason = BH_ETHERTYPE, .ethertype = 0x88cc };
+	struct bh_event event = {
+		.ifindex = 7, .direction = BH_EGRESS, .reason = BH_ETHERTYPE, .ethertype = 0x88cc
+	};
 	struct world *world = *state;
 	auto_json cJSON *known = NULL;
 	auto_json cJSON *unknown = NULL;
@@ -791,6 +865,8 @@ int main(void)
 		TEST(a_workload_has_a_cell_between_its_replicas),
 		TEST(the_matrix_leaves_out_whom_policies_do_not_govern),
 		TEST(a_drop_names_everything_in_one_line),
+		TEST(a_drop_names_the_service_that_was_dialled),
+		TEST(a_services_address_is_explained_by_its_backends),
 		TEST(a_drop_that_policy_did_not_decide_gives_its_reason),
 		TEST(a_drop_that_policies_now_allow_says_so),
 		TEST(unknown_ends_and_reasons_still_print),
