@@ -76,9 +76,15 @@ static void rights(struct nodecheck *check, const struct api_config *api)
 	struct api_reply reply;
 
 	for (size_t i = 0; i < n; i++) {
-		for (size_t v = 0; v < 2; v++) {
-			int r = right_ask(api, kinds[i]->path, verbs[v][1], &reply);
+		const struct object_kind *kind = kinds[i];
 
+		for (size_t v = 0; v < 2; v++) {
+			int r = right_ask(api, kind->path, verbs[v][1], &reply);
+
+			if (r < 0 && reply.status == 404 && kind->older) {
+				kind = kind->older;
+				r = right_ask(api, kind->path, verbs[v][1], &reply);
+			}
 			if (r == 1)
 				text_addf(&denied, "%s%s %s (HTTP %d)", denied.len ? ", " : "", verbs[v][0],
 					  kinds[i]->name, reply.status);

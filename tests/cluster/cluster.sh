@@ -96,7 +96,12 @@ install() {
 	is 'with the node object'"'"'s range' "$(jq -r '.plugins[0].ipam.ranges[0][0].subnet' /etc/cni/net.d/05-bulkhead.conflist)" \
 		"$(k get node $node_name -o 'jsonpath={.spec.podCIDR}')"
 	check 'a bpffs is on the node' eval '[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ]'
-	check 'the README verifies it' readme Verify
+	local said
+	said=$(readme Verify 2>&1)
+	check 'the README verifies it' test $? = 0
+	like 'the check looked at the plugin that the runtime starts' "$said" '^ok +plugin +/opt/cni/bin/bulkhead'
+	like 'and at the rights' "$said" '^ok +rights +may list and watch all'
+	step "$(echo "$said" | grep -cE '^ok ') checks are good; $(echo "$said" | grep -E '^(warning|FAIL) ')"
 	is 'the daemon has three capabilities' "$(capsh --decode="$(status_of_daemon CapEff)" | sed 's/.*=//')" \
 		cap_net_admin,cap_perfmon,cap_bpf
 	is 'no way to more of them, and a filter of system calls' "$(status_of_daemon NoNewPrivs) $(status_of_daemon Seccomp)" '1 2'

@@ -49,13 +49,13 @@ uplink_new() {
 key_new() { # name subject [extension]
 	local request=$cluster/$1.csr
 	openssl req -newkey rsa:2048 -nodes -keyout "$cluster/$1.key" -subj "$2" -out "$request"
-	openssl x509 -req -in "$request" -CA "$cluster/ca.crt" -CAkey "$cluster/ca.key" -CAcreateserial -days 2 \
+	openssl x509 -req -in "$request" -CA "$cluster/ca.crt" -CAkey "$cluster/ca.key" -CAcreateserial -days 90 \
 		-extfile <(printf '%s' "${3:-}") -out "$cluster/$1.crt"
 }
 control_plane_new() { # [address]
 	server=${1:-127.0.0.1}
 	{
-		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$cluster/ca.key" -subj /CN=test-ca -days 2 \
+		openssl req -x509 -newkey rsa:2048 -nodes -keyout "$cluster/ca.key" -subj /CN=test-ca -days 90 \
 			-out "$cluster/ca.crt"
 		key_new server /CN=kube-apiserver \
 			"subjectAltName=DNS:kubernetes.default.svc,IP:${service_range%0/*}1,IP:127.0.0.1,IP:$server"
