@@ -3,7 +3,8 @@
 # Who reaches whom over three nodes, cell by cell with real sockets, against what the
 # slow oracle and the evaluator say of the same manifests:
 #   senders    pods of three nodes, two nodes themselves, a host outside
-#   receivers  pods of the same and of other nodes, that host, the nodes
+#   receivers  pods of the same and of other nodes, a Service, the own Service, that host,
+#              the nodes
 #   each       by IPv4 and IPv6, TCP and UDP, on a port that policies list and one not
 #   under      no policy, default deny, rules of every kind of peer
 #   in         vxlan and direct, dual stack and each family alone
@@ -37,8 +38,24 @@ in_sender() { # sender command...
 	esac
 }
 
-# Rows "SENDER FROM-ADDRESS TO-ADDRESS WHAT", as the receiver sees them.
-rows() {
+# The Service of pod c. Its objects are in the manifests, its backend is what is judged.
+service_addr() { if [ "$1" = 4 ]; then echo 10.96.0.12; else echo fd00:96::12; fi; }
+service() {
+	cat >"$manifests/service.yaml" <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: {namespace: shop, name: c}
+		spec:
+		  selector: {app: c}
+		  clusterIP: 10.96.0.12
+		  clusterIPs: [10.96.0.12, 'fd00:96::12']
+		  ports: [{name: a, port: 80}, {name: b, port: 53, protocol: UDP}, {name: c, port: 81}]
+	END
+}
+
+# Rows "SENDER FROM-ADDRESS TO-ADDRESS WHAT DIALLED", as the receiver sees them.
+rows() { rows_plain | awk '{ print $0, ($5 == "" ? $3 : "") }' | sed 's/ $//'; }
+rows_plain() {
 	local family from to what
 	for family in $(families); do
 		for what in "${whats[@]}"; do
@@ -48,6 +65,7 @@ rows() {
 						echo "$from $(pod_addr "$from" "$family") $(pod_addr "$to" "$family") $what"
 				done
 				echo "$from $(pod_addr "$from" "$family") $(outside "$family") $what"
+				echo "$from $(pod_addr "$from" "$family") $(pod_addr c "$family") $what $(service_addr "$family")"
 				for to in n1 n2 n3; do
 					echo "$from $(pod_addr "$from" "$family") $(node_addr $to "$family") $what"
 				done
@@ -64,7 +82,7 @@ rows() {
 measure() { # every sender tries all its targets at once
 	local sender targets
 	for sender in "${pods[@]}" n1 n2 x; do
-		targets=$(awk -v s="$sender" '$1 == s { print $3 "," $4 }' "$scratch/rows")
+		targets=$(awk -v s="$sender" '$1 == s { print $5 "," $4 }' "$scratch/rows")
 		in_sender "$sender" "$PROBE" try -t 500 $targets >"$scratch/got-$sender" &
 	done
 	wait $(jobs -p | grep -vxF "$(cat "$scratch"/keep-* 2>/dev/null)")
@@ -73,8 +91,8 @@ compare() { # prints a line for each cell that is not as both say
 	local sender
 	for sender in "${pods[@]}" n1 n2 x; do sed "s/^/$sender /" "$scratch/got-$sender"; done |
 		awk 'NR == FNR { got[$1 " " $2] = $3; next }
-			{ g = got[$1 " " $3 "," $4]; want = $5 == "allow" ? "yes" : "no" }
-			g != want || $5 != $6 { print $1, $2, $3, $4 ": measured", g ? g : "nothing", "oracle", $5, "evaluator", $6 }' \
+			{ g = got[$1 " " $5 "," $4]; want = $6 == "allow" ? "yes" : "no" }
+			g != want || $6 != $7 { print $1, $2, $5, $4 ": measured", g ? g : "nothing", "oracle", $6, "evaluator", $7 }' \
 			- <(paste -d' ' "$scratch/rows" "$scratch/verdicts")
 }
 committed() { # every node has this many policies in the kernel
@@ -171,6 +189,7 @@ world() { # mode families
 		! has4 || ip -n x route add "10.244.${node_range[$node]}.0/24" via "$(node_addr $node 4)"
 		! has6 || ip -n x -6 route add "fd00:244:${node_range[$node]}::/64" via "$(node_addr $node 6)"
 	done
+	service
 	rows >"$scratch/rows"
 	stage 'no policy' 0
 	default_deny
