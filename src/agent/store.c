@@ -113,11 +113,22 @@ static int policies_keep(struct store *store, const struct attachments *attachme
 
 /* --- reading */
 
+/* Only policies of namespaces that have pods here are remembered. */
+static bool concerns_kept(const struct store *store, const struct change *change)
+{
+	const void *body = change->now ? change->now : change->old;
+
+	if (change->kind == CHANGE_NETPOL)
+		return store_has_endpoints(store, ((const struct netpol *)body)->namespace);
+	return change->kind == CHANGE_NAMESPACE &&
+	       store_has_endpoints(store, ((const struct namespace *)body)->name);
+}
+
 static int change_take(struct store *store, const struct source *source, const struct change *change)
 {
 	if (change->kind == CHANGE_POD)
 		return store_pod_changed(store, source, change);
-	if (change->kind == CHANGE_NETPOL || change->kind == CHANGE_NAMESPACE)
+	if (concerns_kept(store, change))
 		store->policies_due = true;
 	return store_put(store, change);
 }

@@ -88,6 +88,7 @@ int store_put(struct store *store, const struct change *change);
 int store_put_pod(struct store *store, const struct pod *old, const struct pod *now, int64_t heard_us);
 /* A pod of the source became another. */
 int store_pod_changed(struct store *store, const struct source *source, const struct change *change);
+bool store_has_endpoints(const struct store *store, const char *namespace);
 /* Finds endpoints by name and by address from now on. 0 or -ENOMEM. */
 int store_endpoints_index(struct store *store, const struct attachments *attachments);
 /* Endpoints came and went. */

@@ -269,6 +269,14 @@ static size_t endpoints_of(const struct store *store, const char *namespace, con
 	return n;
 }
 
+bool store_has_endpoints(const struct store *store, const char *namespace)
+{
+	size_t first;
+
+	endpoints_of(store, namespace, "", &first);
+	return first < store->n_endpoints && strcmp(store->by_name[first]->namespace, namespace) == 0;
+}
+
 static bool any_makes(const struct pod *base, const struct endpoint *const *endpoints, size_t n,
 		      const char *uid)
 {
