@@ -123,7 +123,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct bh_service_gen);
 } bh_service_gen SEC(".maps");
 
 struct {

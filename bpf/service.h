@@ -24,9 +24,23 @@ struct service_ask {
 
 static __always_inline __u16 service_gen(void)
 {
-	__u32 zero = 0, *gen = bpf_map_lookup_elem(&bh_service_gen, &zero);
+	__u32 zero = 0;
+	const struct bh_service_gen *is = bpf_map_lookup_elem(&bh_service_gen, &zero);
 
-	return gen ? (__u16)READ_ONCE(*gen) : 0;
+	return is ? (__u16)READ_ONCE(is->gen) : 0;
+}
+
+/* Could this be a front's address? */
+static __always_inline bool front_is_near(const struct bh_addr *addr)
+{
+	__u32 zero = 0, v6 = !addr_is_mapped_v4(addr);
+	const struct bh_service_gen *is = bpf_map_lookup_elem(&bh_service_gen, &zero);
+	__u32 word = bpf_ntohl(v6 ? addr->w[0] : addr->w[3]);
+
+	if (!is)
+		return true;
+	return v6 ? word - is->first[1] <= is->last[1] - is->first[1]
+		  : word - is->first[0] <= is->last[0] - is->first[0];
 }
 
 /* What a translation needs beside its arguments, in scratch(). */
@@ -282,7 +296,7 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 	int r;
 
 	pass->services = ask.services;
-	if (!has_alias && flow_may_open(&pass->pkt) == 0)
+	if (!has_alias && front_is_near(&pass->pkt.dst) && flow_may_open(&pass->pkt) == 0)
 		row = service_row(&pass->pkt.tuple);
 	if (likely(!has_alias && !row)) {
 		if (view->flow)

@@ -301,8 +301,16 @@ BH_ASSERT_SIZE(struct bh_flow, 64);
  * bh_affinity: which backend a client was last given. Written by the programs, so
  * a front's own and not the set's; the oldest goes when it is full.
  * bh_service_gen[0]: changes after fronts or backends of UDP came or went, so that
- * live UDP flows ask again: nothing in UDP tells a client that a backend is gone.
+ * live UDP flows ask again: nothing in UDP tells a client that a backend is gone. It
+ * also bounds where fronts are, which spares most packets the look into bh_services.
  */
+struct bh_service_gen {
+	__u32 gen;
+	__u32 first[2]; /* IPv4, IPv6: the last, or first, four bytes of the addresses of */
+	__u32 last[2];	/* fronts, host order. Only ever widened; 0 to 0: there is none */
+};
+BH_ASSERT_SIZE(struct bh_service_gen, 20);
+
 struct bh_front {
 	struct bh_addr addr;
 	__be16 port;

@@ -23,12 +23,38 @@ static int row_erase(int fd, const void *key)
 
 static int gen_advance(int fd)
 {
-	__u32 zero = 0, gen;
+	struct bh_service_gen is;
+	__u32 zero = 0;
 
-	if (bpf_map_lookup_elem(fd, &zero, &gen) < 0)
+	if (bpf_map_lookup_elem(fd, &zero, &is) < 0)
 		return -errno;
-	gen++;
-	return row_put(fd, &zero, &gen);
+	is.gen++;
+	return row_put(fd, &zero, &is);
+}
+
+/* Before a front is there, so that no packet overlooks it. */
+static int bounds_widen(int fd, const struct bh_addr *addr)
+{
+	bool v6 = !addr_is_v4(addr);
+	__u32 zero = 0, word = ntohl(addr->w[v6 ? 0 : 3]);
+	struct bh_service_gen is;
+
+	if (bpf_map_lookup_elem(fd, &zero, &is) < 0)
+		return -errno;
+	if (word >= is.first[v6] && word <= is.last[v6])
+		return 0;
+	if (is.last[v6] == 0 || word < is.first[v6])
+		is.first[v6] = word;
+	if (word > is.last[v6])
+		is.last[v6] = word;
+	return row_put(fd, &zero, &is);
+}
+
+static int front_put(struct maps *maps, const struct bh_service_write *write)
+{
+	int r = bounds_widen(maps->fd[MAP_SERVICE_GEN], &write->front.key.addr);
+
+	return r < 0 ? r : row_put(maps->fd[MAP_SERVICES], &write->front.key, &write->front.service);
 }
 
 static int write_apply(struct maps *maps, const struct bh_service_write *write)
@@ -37,7 +63,7 @@ static int write_apply(struct maps *maps, const struct bh_service_write *write)
 	case BH_GROUP_PUT:
 		return row_put(maps->fd[MAP_BACKENDS], &write->group.key, &write->group.group);
 	case BH_FRONT_PUT:
-		return row_put(maps->fd[MAP_SERVICES], &write->front.key, &write->front.service);
+		return front_put(maps, write);
 	case BH_FRONT_ERASE:
 		return row_erase(maps->fd[MAP_SERVICES], &write->front.key);
 	case BH_UDP_CHANGED:
