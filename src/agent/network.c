@@ -230,9 +230,9 @@ int network_prepare(const struct config *config, struct err *err)
 	int r = config->network.mode == NETWORK_NONE ? 0 : link_ns_open(-1, &ns, err);
 
 	if (r == 0 && ns)
-		r = link_sysctl_set(ns, "ipv4/ip_forward", "1", err);
+		r = link_forwarding_enable(ns, true, err);
 	if (r == 0 && ns)
-		r = link_sysctl_set(ns, "ipv6/conf/all/forwarding", "1", err);
+		r = link_forwarding_enable(ns, false, err);
 	link_ns_free(ns);
 	return r == -ENOENT ? 0 : r; /* a kernel without that family */
 }
@@ -243,9 +243,7 @@ static int forwarding_enable(struct network *network, struct err *err)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->n_own; i++)
-		r = link_sysctl_set(network->ns,
-				    plan->own[i].is_v4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding", "1",
-				    err);
+		r = link_forwarding_enable(network->ns, plan->own[i].is_v4, err);
 	return r;
 }
 

@@ -170,9 +170,9 @@ static int forwarding_enable(struct join *join, struct err *err)
 	for (size_t i = 0; i < join->result.n_ips; i++)
 		v4 |= addr_is_v4(&join->result.ips[i].addr);
 	if (v4)
-		r = link_sysctl_set(join->host, "ipv4/ip_forward", "1", err);
+		r = link_forwarding_enable(join->host, true, err);
 	if (r == 0 && join_has_v6(join))
-		r = link_sysctl_set(join->host, "ipv6/conf/all/forwarding", "1", err);
+		r = link_forwarding_enable(join->host, false, err);
 	return r;
 }
 

@@ -74,6 +74,11 @@ int link_set_alias(struct link_ns *ns, uint32_t ifindex, const char *alias, stru
  * no such knob. */
 int link_sysctl_set(struct link_ns *ns, const char *path, const char *value, struct err *err);
 
+/* Lets this process's own namespace, which `ns` must be of, forward one family.
+ * Interfaces that listen to IPv6 routers go on doing so. Idempotent. -ENOENT: a kernel
+ * without that family. */
+int link_forwarding_enable(struct link_ns *ns, bool v4, struct err *err);
+
 /* len as in struct prefix (over the v4-mapped form). IPv6 without duplicate
  * address detection: a point-to-point link has no one to ask. */
 int link_addr_add(struct link_ns *ns, uint32_t ifindex, const struct bh_addr *addr, uint8_t len,

@@ -4,6 +4,8 @@
 # of results, what a pod gets, what stays behind (nothing).
 . "$(dirname "$0")/lib.sh"
 double_start || exit 1
+ip link add uplink type veth peer name deaf
+echo 0 >/proc/sys/net/ipv6/conf/deaf/accept_ra
 start=$(inventory)
 
 add() { cni ADD "$1" "/run/netns/$1" eth0 < <(net_conf "${2:-}"); }
@@ -65,6 +67,8 @@ check 'node reaches the pod by IPv4' ping -c1 -W1 "$(printf '%s' "$result_dual" 
 check 'node reaches the pod by IPv6' ping -c1 -W1 "$(printf '%s' "$result_dual" | grep -oE 'fd00:[0-9a-f:]+/128' | cut -d/ -f1)"
 is 'IPv4 is forwarded' "$(cat /proc/sys/net/ipv4/ip_forward)" 1
 is 'IPv6 is forwarded' "$(cat /proc/sys/net/ipv6/conf/all/forwarding)" 1
+is 'an interface that listens to routers goes on listening' "$(cat /proc/sys/net/ipv6/conf/uplink/accept_ra)" 2
+is 'one that does not is left alone' "$(cat /proc/sys/net/ipv6/conf/deaf/accept_ra)" 0
 is 'state file is for root alone' "$(stat -c %a%u "$run_dir/attachments/dual:eth0.json")" 6000
 
 # --- the same again: refused, and the first one lives on (F23)
