@@ -183,8 +183,8 @@ $(O)/.cluster-deps: tests/cluster/kubernetes.sh | $(O)/.test-deps
 $(O)/images/probe.tar: $(O)/probe deploy/image-archive.sh
 	$(Q)rm -rf $(O)/images && mkdir -p $(O)/images/root
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -s -o $(O)/images/root/probe tests/netns/probe.c -MF /dev/null
-	$(Q)deploy/image-archive.sh $(O)/images/root $(O)/images/pause.tar docker.io/library/pause:test /probe wait
-	$(call say,IMAGE,$@)deploy/image-archive.sh $(O)/images/root $@ docker.io/library/probe:test /probe
+	$(Q)deploy/image-archive.sh $(O)/images/root $(O)/images/pause.tar localhost/pause:test /probe wait
+	$(call say,IMAGE,$@)deploy/image-archive.sh $(O)/images/root $@ localhost/probe:test /probe
 
 test-cluster: all $(TOOLS) $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## against a real API server, and in a whole real cluster
 	@BUILD=$(O) BULKHEAD_TEST_SHOW=1 tests/run.sh $(CLUSTER_TESTS)
@@ -237,7 +237,7 @@ install: all ## to DESTDIR and PREFIX; the plugin to CNIBINDIR
 # filesystem, which holds none of our libraries, so it is linked into itself. Debian
 # has all of them as archives but cJSON, whose archive comes from its source package.
 VERSION := $(shell sed -n 's/.*BULKHEAD_VERSION "\(.*\)".*/\1/p' src/base/version.h)
-IMAGE ?= docker.io/library/bulkhead:$(VERSION)
+IMAGE ?= localhost/bulkhead:$(VERSION)
 
 $(O)/.image-deps: $(O)/.deps
 	@sh tests/lib/packages.sh $(IMAGE_PACKAGES)

@@ -31,7 +31,7 @@ pod() { # namespace name app arguments...
 		spec:
 		  restartPolicy: Never
 		  terminationGracePeriodSeconds: 1
-		  containers: [{ name: probe, image: "docker.io/library/probe:test", imagePullPolicy: Never, args: [${args#, }] }]
+		  containers: [{ name: probe, image: "localhost/probe:test", imagePullPolicy: Never, args: [${args#, }] }]
 	END
 }
 runs() { wait_for 60 pod_is "$1" "$2"; }
@@ -119,7 +119,7 @@ workload() {
 		  terminationGracePeriodSeconds: 1
 		  containers:
 		    - name: probe
-		      image: docker.io/library/probe:test
+		      image: localhost/probe:test
 		      imagePullPolicy: Never
 		      args: [serve, tcp/80, tcp/81]
 		      livenessProbe: { tcpSocket: { port: 80 }, periodSeconds: 2, failureThreshold: 2 }
@@ -191,7 +191,7 @@ services() {
 		      terminationGracePeriodSeconds: 6
 		      containers:
 		        - name: probe
-		          image: docker.io/library/probe:test
+		          image: localhost/probe:test
 		          imagePullPolicy: Never
 		          args: [serve, tcp/80]
 		          readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 }
@@ -232,7 +232,7 @@ services() {
 		  terminationGracePeriodSeconds: 1
 		  containers:
 		    - name: probe
-		      image: docker.io/library/probe:test
+		      image: localhost/probe:test
 		      imagePullPolicy: Never
 		      args: [serve, tcp/80]
 		      ports: [{ containerPort: 80, hostPort: 8081 }]
@@ -311,9 +311,9 @@ upgrade() {
 	strip "$cluster/next/usr/local/sbin/bulkheadd"
 	cp "$BUILD/bulkhead-static" "$cluster/next/opt/cni/bin/bulkhead"
 	check 'another build is another image' eval '! cmp -s "$cluster/next/usr/local/sbin/bulkheadd" "$BUILD/image/usr/local/sbin/bulkheadd"'
-	deploy/image-archive.sh "$cluster/next" "$cluster/next.tar" docker.io/library/bulkhead:next /usr/local/sbin/bulkheadd
+	deploy/image-archive.sh "$cluster/next" "$cluster/next.tar" localhost/bulkhead:next /usr/local/sbin/bulkheadd
 	check 'it is imported' image_import "$cluster/next.tar"
-	k set image -n bulkhead-system daemonset/bulkhead '*=docker.io/library/bulkhead:next' >/dev/null
+	k set image -n bulkhead-system daemonset/bulkhead '*=localhost/bulkhead:next' >/dev/null
 	check 'it rolls out' rolled_out bulkhead-system daemonset/bulkhead
 	check 'the plugin was replaced' cmp "$BUILD/bulkhead-static" /opt/cni/bin/bulkhead
 	traffic_is_right upgrade

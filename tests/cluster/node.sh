@@ -33,7 +33,7 @@ containerd_start() {
 		[grpc]
 		  address = "$kubelet_socket"
 		[plugins."io.containerd.grpc.v1.cri"]
-		  sandbox_image = "docker.io/library/pause:test"
+		  sandbox_image = "localhost/pause:test"
 		  restrict_oom_score_adj = true
 		[plugins."io.containerd.grpc.v1.cri".cni]
 		  bin_dir = "/opt/cni/bin"
