@@ -3,9 +3,10 @@
 # Runs test programs that speak TAP and sums them up:
 #   tests/run.sh PROGRAM...
 # The last line is "N passed, M failed, K skipped"; exit 1 when M is not 0 or
-# nothing ran. A program that fails without saying which test counts as one
-# failure. BULKHEAD_TEST_TIMEOUT (seconds, default 600) bounds each program. With
-# BULKHEAD_TEST_SHOW=1 its output is shown while it runs; it is always kept in a log.
+# nothing ran. A program that fails without saying which test counts as one failure.
+# Lines "# RESULT ..." of its output are shown. BULKHEAD_TEST_TIMEOUT (seconds, default
+# 600) bounds each program. With BULKHEAD_TEST_SHOW=1 its output is shown while it runs;
+# it is always kept in a log.
 set -u
 trap 'kill "$running" 2>/dev/null; exit 130' INT TERM
 running=
@@ -39,6 +40,7 @@ for program in "$@"; do
 	[ "$skip" -eq 0 ] || printf ', %d skipped' "$skip"
 	printf '  (%ds)\n' $(($(date +%s) - started))
 	grep -E '# SKIP' "$log" | sed 's/^/    /'
+	sed -n 's/^# RESULT /    /p' "$log"
 	if [ "$bad" -ne 0 ]; then
 		grep -nE '^not ok' "$log" | grep -v '# SKIP' | head -20 | sed 's/^/    /'
 		tail -n 25 "$log" | sed 's/^/    | /'

@@ -161,4 +161,4 @@ for type in ptp bridge; do
 	fi
 	for file in "$source_root"/tests/cases/*.yaml; do judge "$file"; done
 done
-echo "# rows measured $measured, left out $left_out (protocols without sockets)"
+echo "# RESULT rows measured $measured, left out $left_out (protocols without sockets)"

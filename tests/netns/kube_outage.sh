@@ -55,7 +55,7 @@ while [ $(($(date +%s) - start_s)) -lt "$outage" ]; do
 	sleep "${pause:-1}"
 done
 elapsed=$(($(date +%s) - start_s)) knocks=$(($(refusals) - knocked))
-echo "# $elapsed s without the server: $turns times a pod left and came, $knocks connections tried"
+echo "# RESULT $elapsed s without the server: $turns times a pod left and came, $knocks connections tried"
 is 'known pods join' "$known_out" ''
 is 'unknown pods are told to try again later, each time' "$unknown_in" ''
 is 'pods that leave are forgotten' "$leftover" 0
