@@ -257,7 +257,7 @@ static void on_feed(evutil_socket_t fd, short what, void *data)
 
 	(void)fd, (void)what;
 	memset(line, 'd', sizeof(line) - 1);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 2; i++)
 		control_event(scene->agent->control, line);
 }
 
