@@ -15,8 +15,8 @@ struct asked {
 	const struct explain_query *query;
 	const struct service *service;
 	cJSON *answers;
-	struct text sentences; /* of the backends, a line each side */
-	size_t n, allowed, denied;
+	struct text sentences;		    /* of the backends, a line each side */
+	size_t n, allowed, audited, denied; /* allowed: the audited ones too */
 };
 
 static int backend_ask(struct asked *asked, const struct bh_backend *backend, struct err *err)
@@ -34,6 +34,7 @@ static int backend_ask(struct asked *asked, const struct bh_backend *backend, st
 	verdict = json_get(answer, "verdict")->valuestring;
 	asked->n++;
 	asked->allowed += strcmp(verdict, "allow") == 0 || strcmp(verdict, "audit") == 0;
+	asked->audited += strcmp(verdict, "audit") == 0;
 	asked->denied += strcmp(verdict, "deny") == 0;
 	text_addf(&asked->sentences, "\n%s", json_get(answer, "sentence")->valuestring);
 	if (cJSON_AddItemToArray(asked->answers, answer))
@@ -81,6 +82,7 @@ static bool answer_fill(cJSON *answer, const struct asked *asked)
 	       put_text(answer, "protocol", proto_text(asked->query->proto, proto)) &&
 	       put_text(answer, "verdict",
 			asked->denied == asked->n    ? "deny"
+			: asked->audited == asked->n ? "audit"
 			: asked->allowed == asked->n ? "allow"
 						     : "unknown") &&
 	       put_text(answer, "sentence", sentence);

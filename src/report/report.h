@@ -36,7 +36,8 @@ int report_resolve_port(const struct explain_end *to, const char *text, uint8_t 
  * a headline and a line per judged side, and a hint where a rule lists a Service's
  * port (R25). Two pods are judged by addresses of one
  * family where they have it. To a Service's address the answer has "service", "backends"
- * (such an answer for each) and as verdict "unknown" where these differ. */
+ * (such an answer for each) and as verdict "unknown" where some of these deny, "audit" where
+ * all are audited. */
 int report_explain(const struct world *world, const struct explain_query *query, cJSON **ret,
 		   struct err *err);
 
