@@ -3,17 +3,21 @@
  * The case table, three ways: each row of tests/cases/ is judged by the oracle, by
  * the evaluator behind `explain`, and by the compiled tables in the kernel's
  * programs with a real packet. All must say what the row wants. Then the same with
- * the objects in reverse order (R5).
+ * the objects in reverse order (R5). A row to a Service has its answer from the report
+ * behind `explain`, and its packets are translated by what src/service writes.
  */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/json.h"
 #include "lib/cases.h"
 #include "lib/kernworld.h"
 #include "lib/oracle.h"
 #include "lib/tap.h"
+#include "report/report.h"
 
 static void must(int r, const struct err *err, const char *what)
 {
@@ -35,20 +39,50 @@ static enum explain_verdict explained_verdict(const struct world *world, const s
 	return verdict;
 }
 
+static enum explain_verdict explained_service(const struct world *world, const struct explain_query *query)
+{
+	auto_json cJSON *answer = NULL;
+	const char *verdict = NULL;
+	struct err err = { 0 };
+	int backends;
+
+	must(report_explain(world, query, &answer, &err), &err, "explain a Service");
+	backends = cJSON_GetArraySize(json_get(answer, "backends"));
+	must(json_get_string(answer, "verdict", &verdict, &err), &err, "its verdict");
+	for (enum explain_verdict v = EXPLAIN_ALLOW; json_get(answer, "service") && v < EXPLAIN_UNKNOWN;
+	     v++) {
+		if (strcmp(verdict, verdict_name(v)) == 0)
+			return v == EXPLAIN_DENY && backends == 0 ? CASE_NO_BACKEND : v;
+	}
+	return EXPLAIN_UNKNOWN;
+}
+
+struct verdicts {
+	enum explain_verdict oracle, explained, kernel;
+};
+
+static struct verdicts row_ask(struct kernworld *kw, const struct world *world, const struct case_row *row)
+{
+	if (row->is_service)
+		return (struct verdicts){ oracle_service_verdict(world, &row->query),
+					  explained_service(world, &row->query),
+					  kernworld_service_verdict(kw, world, &row->query) };
+	return (struct verdicts){ oracle_verdict(world, &row->query), explained_verdict(world, &row->query),
+				  kernworld_verdict(kw, world, &row->query) };
+}
+
 static void rows_judge(struct kernworld *kw, const struct case_file *file)
 {
 	for (size_t i = 0; i < file->n_rows; i++) {
 		const struct case_row *row = &file->rows[i];
-		enum explain_verdict oracle = oracle_verdict(&file->world, &row->query);
-		enum explain_verdict explained = explained_verdict(&file->world, &row->query);
-		enum explain_verdict kernel = kernworld_verdict(kw, &file->world, &row->query);
-		bool good = oracle == row->want && explained == row->want && kernel == row->want;
+		struct verdicts got = row_ask(kw, &file->world, row);
+		bool good = got.oracle == row->want && got.explained == row->want && got.kernel == row->want;
 
 		tap_result(good, "%s: %s -> %s %s is %s: %s", file->name, row->from, row->to, row->what,
 			   verdict_name(row->want), row->why);
 		if (!good)
-			tap_note("oracle %s, evaluator %s, kernel %s", verdict_name(oracle),
-				 verdict_name(explained), verdict_name(kernel));
+			tap_note("oracle %s, evaluator %s, kernel %s", verdict_name(got.oracle),
+				 verdict_name(got.explained), verdict_name(got.kernel));
 	}
 }
 
@@ -74,8 +108,10 @@ static void file_judge(struct kernworld *kw, const char *path)
 	rows_judge(kw, &file);
 	reverse(file.world.netpols, file.world.n_netpols);
 	reverse(file.world.namespaces, file.world.n_namespaces);
+	reverse(file.world.services, file.world.n_services);
+	reverse(file.world.slices, file.world.n_slices);
 	tap_result(kernworld_update(kw, &file.world) == 0,
-		   "%s: another order of the same policies changes no row (R5)", file.name);
+		   "%s: another order of the same objects changes no row (R5)", file.name);
 	kernworld_stop(kw, &file.world);
 	case_file_done(&file);
 }

@@ -15,7 +15,7 @@
 
 #define CASE_FILE_MAX (1 << 20)
 
-static const char *const verdict_names[] = { "allow", "deny", "audit", "unknown" };
+static const char *const verdict_names[] = { "allow", "deny", "audit", "unknown", "no_backend" };
 
 const char *verdict_name(enum explain_verdict verdict)
 {
@@ -76,6 +76,38 @@ static int end_parse(const struct world *world, const char *text, struct explain
 	return 0;
 }
 
+static const struct service *service_named(const struct world *world, const char *name)
+{
+	for (size_t i = 0; i < world->n_services; i++) {
+		const struct service *service = world->services[i];
+		size_t n = strlen(service->namespace);
+
+		if (strncmp(name, service->namespace, n) == 0 && name[n] == '/' &&
+		    strcmp(name + n + 1, service->name) == 0)
+			return service;
+	}
+	return NULL;
+}
+
+/* The Service's address of the client's family, or else its first. */
+static int service_end_parse(const struct world *world, const char *name, struct explain_query *query,
+			     struct err *err)
+{
+	const struct service *service = service_named(world, name);
+	const struct pod *client = query->from.pod;
+
+	if (!service || service->n_addrs == 0)
+		return err_set(err, ENOENT, "no Service %s with an address", name);
+	if (!client || client->host_network || client->finished)
+		return err_set(err, EINVAL, "only pods' connections to Services are translated");
+	query->to = (struct explain_end){ .has_addr = true, .addr = service->addrs[0] };
+	for (size_t i = 0; i < service->n_addrs; i++) {
+		if (addr_is_v4(&service->addrs[i]) == addr_is_v4(&query->from.addr))
+			query->to.addr = service->addrs[i];
+	}
+	return 0;
+}
+
 /* Both ends must speak the same family; a pod uses the address that fits. */
 static int ends_match(struct explain_end *fixed, struct explain_end *free_end)
 {
@@ -122,6 +154,31 @@ static int what_parse(const char *text, struct explain_query *query)
 	return -EINVAL;
 }
 
+static int ends_parse(const struct world *world, struct case_row *row, struct err *err)
+{
+	size_t n = strlen(CASE_SERVICE);
+	int r = end_parse(world, row->from, &row->query.from, err);
+
+	if (r < 0)
+		return r;
+	row->is_service = strncmp(row->to, CASE_SERVICE, n) == 0;
+	return row->is_service ? service_end_parse(world, row->to + n, &row->query, err)
+			       : end_parse(world, row->to, &row->query.to, err);
+}
+
+static int want_parse(const char *text, bool is_service, enum explain_verdict *ret)
+{
+	static const enum explain_verdict wants[] = { EXPLAIN_ALLOW, EXPLAIN_DENY, EXPLAIN_AUDIT,
+						      CASE_NO_BACKEND };
+
+	for (size_t i = 0; i < sizeof(wants) / sizeof(*wants); i++) {
+		*ret = wants[i];
+		if (strcmp(text, verdict_name(*ret)) == 0)
+			return *ret == CASE_NO_BACKEND && !is_service ? -EINVAL : 0;
+	}
+	return -EINVAL;
+}
+
 static int row_parse(struct case_file *file, const char *line, struct err *err)
 {
 	struct case_row row = { 0 }, *more;
@@ -131,20 +188,14 @@ static int row_parse(struct case_file *file, const char *line, struct err *err)
 	if (sscanf(line, "%63s %63s %15s %15s %n", row.from, row.to, row.what, want, &at) < 4)
 		return err_set(err, EINVAL, "row \"%s\" is not FROM TO WHAT WANT", line);
 	snprintf(row.why, sizeof(row.why), "%s", line + at);
-	r = end_parse(&file->world, row.from, &row.query.from, err);
-	if (r == 0)
-		r = end_parse(&file->world, row.to, &row.query.to, err);
+	r = ends_parse(&file->world, &row, err);
 	if (r < 0)
 		return err_wrap(err, r, "row \"%s\"", line);
 	if (ends_match(&row.query.from, &row.query.to) < 0 && ends_match(&row.query.to, &row.query.from) < 0)
 		return err_set(err, EINVAL, "row \"%s\": the ends have no family in common", line);
 	if (what_parse(row.what, &row.query) < 0)
 		return err_set(err, EINVAL, "row \"%s\": %s is no protocol and port", line, row.what);
-	for (row.want = EXPLAIN_ALLOW; row.want < EXPLAIN_UNKNOWN; row.want++) {
-		if (strcmp(want, verdict_names[row.want]) == 0)
-			break;
-	}
-	if (row.want == EXPLAIN_UNKNOWN)
+	if (want_parse(want, row.is_service, &row.want) < 0)
 		return err_set(err, EINVAL, "row \"%s\": want %s", line, want);
 	more = realloc(file->rows, (file->n_rows + 1) * sizeof(*more));
 	if (!more)
@@ -206,6 +257,18 @@ static int object_add(struct world *world, const cJSON *json, struct err *err)
 
 		r = decode_netpol(json, "default", &netpol, err);
 		return r < 0 ? r : array_add(&world->netpols, &world->n_netpols, netpol);
+	}
+	if (strcmp(kind, "Service") == 0) {
+		struct service *service = NULL;
+
+		r = decode_service(json, "default", &service, err);
+		return r < 0 ? r : array_add(&world->services, &world->n_services, service);
+	}
+	if (strcmp(kind, "EndpointSlice") == 0) {
+		struct endpoint_slice *slice = NULL;
+
+		r = decode_endpointslice(json, "default", &slice, err);
+		return r < 0 ? r : array_add(&world->slices, &world->n_slices, slice);
 	}
 	return 0;
 }

@@ -8,12 +8,17 @@
 #include <string.h>
 
 #include "dataplane/fence.h"
+#include "lib/cases.h"
+
+#define SERVICE_TRIES 16 /* a backend of two that differs is missed once in 32768 times */
 
 static void on_event(const struct bh_event *event, void *data)
 {
 	struct kernworld *kw = data;
 
 	kw->audits += event->action == BH_AUDIT;
+	if (event->action == BH_DENY)
+		kw->reason = event->reason;
 }
 
 static void must(int r, const struct err *err, const char *what)
@@ -78,6 +83,56 @@ static void leftovers_erase(struct kernworld *kw)
 	}
 }
 
+static bool addr_is_here(const struct bh_addr *addr, void *data)
+{
+	const struct kernworld *kw = data;
+
+	for (size_t i = 0; i < kw->n_endpoints; i++) {
+		for (size_t j = 0; j < kw->endpoints[i].n_addrs; j++) {
+			if (addr_equal(&kw->endpoints[i].addrs[j], addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* As the daemon does it for a folder of manifests. Returns the number of writes. */
+static size_t services_update(struct kernworld *kw, const struct world *world)
+{
+	const struct service_view view = { (const struct pod *const *)world->pods, world->n_pods, "",
+					   addr_is_here, kw };
+	struct err err = { .msg = "out of memory" };
+	size_t n = 0;
+	int more = 1;
+
+	must(services_reset(kw->services, world), &err, "Services");
+	while (more > 0) {
+		struct service_plan plan = { 0 };
+
+		more = services_plan(kw->services, &view, &plan);
+		if (more == 0)
+			must(services_tidy(kw->services, &plan), &err, "sets");
+		must(more, &err, "plan of the Services");
+		must(maps_services_apply(kw->kern->maps, plan.v, plan.n, &err), &err, "Services");
+		n += plan.n;
+		service_plan_done(&plan);
+	}
+	return n;
+}
+
+static void services_start(struct kernworld *kw)
+{
+	struct bh_service_snapshot snapshot = { 0 };
+	struct err err = { 0 };
+
+	kw->services = services_new();
+	if (!kw->services)
+		abort();
+	must(maps_services_snapshot(kw->kern->maps, &snapshot, &err), &err, "snapshot of the Services");
+	must(services_adopt(kw->services, &snapshot), &err, "adopt Services");
+	maps_services_snapshot_done(&snapshot);
+}
+
 size_t kernworld_update(struct kernworld *kw, const struct world *world)
 {
 	struct plan plan = { 0 };
@@ -90,7 +145,7 @@ size_t kernworld_update(struct kernworld *kw, const struct world *world)
 	n = plan.n;
 	plan_done(&plan);
 	leftovers_erase(kw);
-	return n;
+	return n + services_update(kw, world);
 }
 
 void kernworld_start(struct kernworld *kw, const struct world *world)
@@ -108,6 +163,7 @@ void kernworld_start(struct kernworld *kw, const struct world *world)
 	must(maps_snapshot(kw->kern->maps, &snapshot, &err), &err, "snapshot");
 	must(tables_adopt(kw->tables, &snapshot, &err), &err, "adopt");
 	maps_snapshot_done(&snapshot);
+	services_start(kw);
 	kernworld_update(kw, world);
 }
 
@@ -122,6 +178,7 @@ void kernworld_stop(struct kernworld *kw, const struct world *world)
 		kern_run("ip link del %s", kw->pods[i].name);
 	}
 	kw->tables = tables_free(kw->tables);
+	kw->services = services_free(kw->services);
 	feeder_done(&kw->feeder);
 	memset(kw->pods, 0, sizeof(kw->pods));
 	kw->n_endpoints = 0;
@@ -170,7 +227,7 @@ enum explain_verdict kernworld_verdict(struct kernworld *kw, const struct world 
 	struct frame f = { 0 };
 	int action;
 
-	kw->audits = 0;
+	kw->audits = kw->reason = 0;
 	if (from) {
 		kern_frame_from(&f, from, &query->from.addr, &query->to.addr);
 		frame_fill_row(kw, &f, query);
@@ -184,6 +241,23 @@ enum explain_verdict kernworld_verdict(struct kernworld *kw, const struct world 
 	if (action == KERN_DROP)
 		return EXPLAIN_DENY;
 	return kw->audits ? EXPLAIN_AUDIT : EXPLAIN_ALLOW;
+}
+
+enum explain_verdict kernworld_service_verdict(struct kernworld *kw, const struct world *world,
+					       const struct explain_query *query)
+{
+	enum explain_verdict verdict = EXPLAIN_UNKNOWN;
+
+	for (int i = 0; i < SERVICE_TRIES; i++) {
+		enum explain_verdict now = kernworld_verdict(kw, world, query);
+
+		if (now == EXPLAIN_DENY && kw->reason != BH_POLICY)
+			now = kw->reason == BH_NO_BACKEND ? CASE_NO_BACKEND : EXPLAIN_UNKNOWN;
+		if (i > 0 && now != verdict)
+			return EXPLAIN_UNKNOWN;
+		verdict = now;
+	}
+	return verdict;
 }
 
 bool kernworld_has(const struct kernworld *kw, const struct world *world, const struct pod *pod)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A world in the kernel: every pod of it with an address becomes a veth with an
- * endpoint row, its policies are compiled and written, and connections are asked
- * about by sending their first packet through the programs.
+ * endpoint row, its policies are compiled and written, its Services too, and
+ * connections are asked about by sending their first packet through the programs.
  */
 #ifndef LIB_KERNWORLD_H
 #define LIB_KERNWORLD_H
@@ -11,6 +11,7 @@
 #include "lib/kern.h"
 #include "policy/explain.h"
 #include "policy/tables.h"
+#include "service/services.h"
 
 #define KERNWORLD_PODS_MAX 64
 
@@ -18,11 +19,13 @@ struct kernworld {
 	struct kern *kern;
 	struct ring *ring;
 	struct tables *tables;
+	struct services *services;
 	struct feeder feeder;
 	struct kern_pod pods[KERNWORLD_PODS_MAX]; /* as world.pods; ifindex 0: not an endpoint */
 	struct endpoint endpoints[KERNWORLD_PODS_MAX];
 	size_t n_endpoints;
 	unsigned int audits; /* events of the last question */
+	unsigned int reason; /* of its drop: enum bh_reason */
 	uint16_t next_port;
 };
 
@@ -30,7 +33,7 @@ struct kernworld {
 struct kernworld *kernworld_open(const char *node_v4, const char *node_v6, const char **why);
 void kernworld_close(struct kernworld *kw);
 
-/* Wires the world's pods and puts its policies into the kernel, adopting what the
+/* Wires the world's pods and puts its policies and Services into the kernel, adopting what the
  * world before left in the tables, as a restarted daemon would. */
 void kernworld_start(struct kernworld *kw, const struct world *world);
 /* Compiles again; returns the number of writes that were needed. */
@@ -43,5 +46,10 @@ bool kernworld_has(const struct kernworld *kw, const struct world *world, const 
  * endpoint at least. */
 enum explain_verdict kernworld_verdict(struct kernworld *kw, const struct world *world,
 				       const struct explain_query *query);
+/* A pod dials a Service: by several such packets, as each draws a backend.
+ * CASE_NO_BACKEND: refused for that; EXPLAIN_UNKNOWN: they fared differently, or were dropped
+ * for another reason than policy. */
+enum explain_verdict kernworld_service_verdict(struct kernworld *kw, const struct world *world,
+					       const struct explain_query *query);
 
 #endif

@@ -6,7 +6,8 @@
  *
  * verdicts --rows FILE says what a file of the case table needs in order to be measured:
  * "posture WORD", "pod NAMESPACE NAME ADDRESS..." and "row FROM ADDRESS TO ADDRESS WHAT
- * WANT", where an end is NAMESPACE/NAME of a pod that runs, "node", or "x" for the outside.
+ * WANT", where an end is NAMESPACE/NAME of a pod that runs, "node", or "x" for the outside;
+ * rows to a Service say "service" instead of "row".
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -114,7 +115,7 @@ static int rows_print(const char *path)
 		printf("\n");
 	}
 	for (size_t i = 0; i < file.n_rows; i++) {
-		printf("row");
+		printf("%s", file.rows[i].is_service ? "service" : "row");
 		end_print(&file.rows[i].query.from);
 		end_print(&file.rows[i].query.to);
 		printf(" %s %s\n", file.rows[i].what, verdict_name(file.rows[i].want));
