@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Turns abi.h into the one of an imagined next version, for tests of upgrades: BH_ABI
 # is one higher, some records have grown at their end, one hash has more room.
-BEGIN { n = 4; grows["bh_config"] = grows["bh_endpoint"] = grows["bh_flow"] = 8; grows["bh_local"] = 4 }
+BEGIN {
+	n = split("config endpoint flow tunnel", by8) + split("local service_gen range", by4)
+	for (i in by8) grows["bh_" by8[i]] = 8
+	for (i in by4) grows["bh_" by4[i]] = 4
+}
 /^#define BH_ABI / { $3 += 1 }
 /^#define BH_PEERS_MAX/ { sub(/262144/, "300000") }
 /^struct [a-z_]+ \{$/ { inside = $2 }

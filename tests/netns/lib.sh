@@ -16,6 +16,7 @@
 #               hold_start FROM TO PORT, hold_is_cut TO, hold_says TO, hold_stop TO
 #               beat_start FROM TO PORT..., beat_stop FROM: steady traffic (beat.c); then
 #               beat_lost_none FROM PORT, beat_passed_none FROM PORT
+#               TO may be an address: a Service's
 #   plugin      cni COMMAND ID NETNS IFNAME < CONFIG: answer in $out, code in $status
 #               net_conf [JSON-MEMBERS]        prints a configuration; $net_version
 #                                              and $net_families ("4", "6", "46") shape it
@@ -178,7 +179,8 @@ pod_del() { # name
 	ip netns del "$(basename "$file")"
 	rm -r "$file"
 }
-pod_addr() { # name [family]
+pod_addr() { # name [family]; or an address, which stays as it is
+	case $1 in *[.:]*) echo "$1" && return ;; esac
 	case ${2:-any} in
 	4) grep -v : "$(pod_file "$1")/addresses" ;;
 	6) grep : "$(pod_file "$1")/addresses" ;;

@@ -5,7 +5,7 @@
 #
 # Words:
 #   nodes_start COUNT MODE FAMILIES [SETTING...]  nodes n1.., daemons ready, host `x`
-#   node_stop NODE, node_start NODE               its daemon
+#   node_stop NODE, node_start NODE               its daemon, ${daemon_under[@]} in front
 #   at NODE COMMAND...            runs there;  use NODE  turns the pod words of lib.sh there
 #   place NODE NAMESPACE NAME     a pod there, known to all by its addresses
 #   node_addr NODE [4|6], $outside4, $outside6    addresses on the switch
@@ -16,6 +16,7 @@
 
 network_mode=vxlan
 switch=sw outside4=192.0.2.100 outside6=2001:db8::100
+daemon_under=() # a command in front of a node's daemon
 declare -A pod_node=() node_index=() node_pid=() node_range=()
 nodes=()
 
@@ -101,7 +102,7 @@ node_config() { # node: its settings
 }
 node_daemon() { # node
 	node_config "$1" >"$scratch/config-$1.yaml"
-	(exec nsenter --net="/run/netns/$1" "$BUILD/bulkheadd" --config "$scratch/config-$1.yaml" \
+	(exec nsenter --net="/run/netns/$1" "${daemon_under[@]}" "$BUILD/bulkheadd" --config "$scratch/config-$1.yaml" \
 		>>"$scratch/daemon-$1.log" 2>&1) &
 	node_pid[$1]=$!
 	keep "daemon-$1" $!
@@ -109,7 +110,7 @@ node_daemon() { # node
 node_ready() { (use "$1"; daemon_ready); }
 node_start() { # node
 	node_daemon "$1"
-	wait_for 15 node_ready "$1" && return 0
+	wait_for 60 node_ready "$1" && return 0
 	echo "node $1 is not ready: $out" >&2
 	tail -n 20 "$scratch/daemon-$1.log" >&2
 	return 1

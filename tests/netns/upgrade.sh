@@ -10,7 +10,9 @@ export ASAN_OPTIONS=detect_leaks=0 # in a sanitized build: its leak check cannot
 next=$BUILD/next
 [ -x "$next/bulkheadd" ] || world_skip 'needs the next version: make next'
 
-cat >"$manifests/objects.yaml" <<'END'
+service=10.96.0.10 own_service=fd00:96::20
+
+cat >"$manifests/objects.yaml" <<END
 kind: Pod
 metadata: { name: web, namespace: shop, labels: { app: web } }
 ---
@@ -19,6 +21,34 @@ metadata: { name: db, namespace: shop, labels: { app: db } }
 ---
 kind: Pod
 metadata: { name: late, namespace: shop, labels: { app: web } }
+---
+kind: Pod
+metadata: { name: cart, namespace: shop, labels: { app: web } }
+---
+kind: Pod
+metadata: { name: self, namespace: shop, labels: { app: self } }
+---
+kind: Service
+metadata: { name: db, namespace: shop }
+spec:
+  selector: { app: db }
+  clusterIP: $service
+  ports:
+    - { name: t, port: 8080, targetPort: 80 }
+    - { name: u, port: 8080, targetPort: 80, protocol: UDP }
+    - { name: t-denied, port: 8081, targetPort: 81 }
+    - { name: u-denied, port: 8081, targetPort: 81, protocol: UDP }
+---
+kind: Service
+metadata: { name: self, namespace: shop }
+spec:
+  selector: { app: self }
+  clusterIP: '$own_service'
+  ports: [{ name: t, port: 8090, targetPort: 90 }, { name: u, port: 8090, targetPort: 90, protocol: UDP }]
+---
+kind: NetworkPolicy
+metadata: { name: self, namespace: shop }
+spec: { podSelector: { matchLabels: { app: self } }, policyTypes: [Ingress, Egress] }
 ---
 kind: NetworkPolicy
 metadata: { name: db, namespace: shop }
@@ -58,27 +88,45 @@ flows() { curl -s --unix-socket "$run_dir/bulkhead.sock" http://node/v1/flows | 
 
 start "$BUILD" || exit 1
 old=$(layout)
-check 'pods join' eval 'pod_add shop web && pod_add shop db'
+check 'pods join' eval 'for pod in web db cart self; do pod_add shop $pod || exit 1; done'
 pod_serve db tcp/80 tcp/81 udp/80 udp/81 || exit 1
 pod_serve web tcp/90 tcp/91 udp/90 udp/91 || exit 1
-hold_start web db 80 || exit 1
+pod_serve self tcp/90 udp/90 || exit 1
+check 'Services answer' wait_for 10 eval 'reaches cart $service tcp/8080 && reaches self $own_service tcp/8090'
+hold_start web db 80 && hold_start cart $service 8080 && hold_start self $own_service 8090 || exit 1
+
+# Directly, by a Service, and by the own Service, which no policy denies (R17).
+traffic_start() {
+	beat_start web db 80 81
+	beat_start db web 90 91
+	beat_rate=100 beat_start cart $service 8080 8081
+	beat_rate=100 beat_start self $own_service 8090
+}
+traffic_stop() {
+	for name in web db cart self; do beat_stop $name; done
+}
+lost_none() { beat_lost_none web 80 && beat_lost_none db 90; }
+passed_none() { beat_passed_none web 81 && beat_passed_none db 91; }
+services_lost_none() { beat_lost_none cart 8080 && beat_lost_none self 8090; }
+services_live() { ! hold_is_cut $service && ! hold_is_cut $own_service; }
 
 # --- upgrade under traffic, in slow motion: every step of it takes a millisecond, and
 # after the change of programs there is time for connections to miss their records
 slowly=(strace -f -qq -o /dev/null -e trace=bpf,symlink -e inject=bpf:delay_enter=1000:when=1..1700 -e inject=symlink:delay_enter=1500000)
-beat_start web db 80 81
-beat_start db web 90 91
+traffic_start
 sleep 1
 flows_before=$(flows)
 daemon_stop KILL
 does 'a daemon with another layout takes over' start "$next" "${slowly[@]}"
 daemon_pid=$(pgrep -P "$daemon_pid")
 sleep 1
-beat_stop web
-beat_stop db
-check 'no allowed packet was lost' eval 'beat_lost_none web 80 && beat_lost_none db 90'
-check 'no denied packet passed' eval 'beat_passed_none web 81 && beat_passed_none db 91'
+traffic_stop
+check 'no allowed packet was lost' lost_none
+check 'no denied packet passed' passed_none
+check 'none was lost on the way by a Service' services_lost_none
+check 'none passed on that way' beat_passed_none cart 8081
 check 'a connection from before lives' eval '! hold_is_cut db'
+check 'and so do translated ones' services_live
 check 'the tables have the new layout' eval '[ "$(layout)" != $old ]'
 is 'the old ones are gone' "$(ls -d "$pin_root"/abi_*)" "$pin_root/$(layout)"
 check 'the policy holds' eval 'reaches web db tcp/80 && denied web db tcp/81 && denied db web tcp/80'
@@ -102,8 +150,7 @@ is 'the old plugin deletes it' $status 0
 check 'and the daemon frees its row' wait_for 15 eval '! ctl endpoints | grep -q late'
 
 # --- downgrade under traffic
-beat_start web db 80 81
-beat_start db web 90 91
+traffic_start
 daemon_stop KILL
 wait_for 3 pid_is_gone "$daemon_pid" # it was strace's child
 said=$("$BUILD/bulkheadd" --config "$scratch/settings.yaml" --run-dir "$run_dir" --pin-root "$pin_root" 2>&1)
@@ -111,12 +158,13 @@ is 'an older daemon does not start' $? 1
 like 'it names map, found and needed' "$said" \
 	'have layout [0-9]+, this program needs [0-9]+ .*/bh_[a-z_]+ has another layout .*value [0-9]+.* than this program needs'
 sleep 0.5
-beat_stop web
-beat_stop db
-check 'refused: no allowed packet was lost' eval 'beat_lost_none web 80 && beat_lost_none db 90'
-check 'refused: no denied packet passed' eval 'beat_passed_none web 81 && beat_passed_none db 91'
+traffic_stop
+check 'refused: no allowed packet was lost' eval 'lost_none && services_lost_none'
+check 'refused: no denied packet passed' eval 'passed_none && beat_passed_none cart 8081'
 does 'the newer one starts again' start "$next"
 check 'and has the policy' eval 'reaches web db tcp/80 && denied web db tcp/81'
-check 'the connection lives through all of it' eval '! hold_is_cut db'
-hold_stop db
+for name in db $service $own_service; do
+	hold_stop $name
+	like "the connection to $name lives through all of it" "$(hold_says $name)" '^alive'
+done
 daemon_stop
