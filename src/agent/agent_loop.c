@@ -71,8 +71,7 @@ static void recompile_done(struct agent *agent, bool changed)
 
 /* Until the objects have been read whole once, a broken file keeps the daemon from
  * syncing: what the kernel enforces from before stays, and no new pod opens
- * without a policy that stands in that file. */
-/* As manifests_read(). */
+ * without a policy that stands in that file. Returns as manifests_read(). */
 static int read_manifests(struct agent *agent)
 {
 	struct err err = { 0 };
