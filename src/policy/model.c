@@ -77,6 +77,29 @@ struct service *service_free(struct service *service)
 	return NULL;
 }
 
+bool service_selects(const struct service *service, const struct pod *pod)
+{
+	if (!service->has_selector || strcmp(service->namespace, pod->namespace) != 0)
+		return false;
+	for (size_t i = 0; i < service->selector.n; i++) {
+		const char *value = labels_get(&pod->labels, service->selector.v[i].key);
+
+		if (!value || strcmp(value, service->selector.v[i].value) != 0)
+			return false;
+	}
+	return true;
+}
+
+uint16_t service_port_in(const struct service_port *port, const struct pod *pod)
+{
+	if (!port->target_name)
+		return port->target;
+	for (size_t i = 0; i < pod->n_ports; i++)
+		if (pod->ports[i].proto == port->proto && strcmp(pod->ports[i].name, port->target_name) == 0)
+			return pod->ports[i].number;
+	return 0;
+}
+
 struct endpoint_slice *endpoint_slice_free(struct endpoint_slice *slice)
 {
 	if (!slice)

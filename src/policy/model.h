@@ -139,8 +139,6 @@ struct service {
 	size_t n_ports;
 };
 
-/* A machine of the cluster: where its pods' addresses come from, and where it can
- * be reached itself. Verdicts never read these; the network between nodes does. */
 struct slice_port {
 	char *name; /* of the Service's port; may be empty */
 	uint8_t proto;
@@ -167,6 +165,8 @@ struct endpoint_slice {
 	size_t n_endpoints;
 };
 
+/* A machine of the cluster: where its pods' addresses come from, and where it can
+ * be reached itself. Verdicts never read these; the network between nodes does. */
 struct node {
 	char *name;
 	struct bh_addr *addrs; /* status.addresses: the internal ones first, then the external */
@@ -259,6 +259,10 @@ void peer_done(struct peer *peer);
 struct pod *pod_free(struct pod *pod);
 struct namespace *namespace_free(struct namespace *ns);
 struct service *service_free(struct service *service);
+/* Does its selector pick the pod, of its own namespace? */
+bool service_selects(const struct service *service, const struct pod *pod);
+/* The pod's port behind a Service's; 0: the pod serves no port of that name. */
+uint16_t service_port_in(const struct service_port *port, const struct pod *pod);
 struct endpoint_slice *endpoint_slice_free(struct endpoint_slice *slice);
 struct node *node_free(struct node *node);
 void posture_config_done(struct posture_config *config);

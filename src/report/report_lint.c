@@ -174,7 +174,7 @@ static void lint_service_port(struct lint *lint, const struct rule *rule, const 
 	for (size_t i = 0; i < lint->world->n_pods; i++) {
 		const struct pod *pod = lint->world->pods[i];
 
-		if (service_selects(service, pod) && pod_is_destination(lint, rule, pod) &&
+		if (service_leads_to(service, pod) && pod_is_destination(lint, rule, pod) &&
 		    !service_port_mistaken(lint->world, service, port, pod, &target))
 			return;
 	}

@@ -5,26 +5,9 @@
 
 #include "report/report_part.h"
 
-bool service_selects(const struct service *service, const struct pod *pod)
+bool service_leads_to(const struct service *service, const struct pod *pod)
 {
-	if (!service->has_selector || !pod_counts(pod) || strcmp(service->namespace, pod->namespace) != 0)
-		return false;
-	for (size_t i = 0; i < service->selector.n; i++) {
-		const char *value = labels_get(&pod->labels, service->selector.v[i].key);
-
-		if (!value || strcmp(value, service->selector.v[i].value) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* 0: a name that this pod does not serve. */
-static uint16_t target_in(const struct service_port *port, const struct pod *pod)
-{
-	for (size_t i = 0; port->target_name && i < pod->n_ports; i++)
-		if (pod->ports[i].proto == port->proto && strcmp(pod->ports[i].name, port->target_name) == 0)
-			return pod->ports[i].number;
-	return port->target;
+	return pod_counts(pod) && service_selects(service, pod);
 }
 
 /* One port, by number or name. A wider range is hardly a Service's. */
@@ -46,9 +29,9 @@ static bool pod_uses(const struct world *world, const struct port_match *match, 
 	for (size_t i = 0; !match->name && i < world->n_services; i++) {
 		const struct service *service = world->services[i];
 
-		for (size_t j = 0; service_selects(service, pod) && j < service->n_ports; j++)
+		for (size_t j = 0; service_leads_to(service, pod) && j < service->n_ports; j++)
 			if (match_lists(match, "", service->ports[j].proto,
-					target_in(&service->ports[j], pod)))
+					service_port_in(&service->ports[j], pod)))
 				return true;
 	}
 	return false;
@@ -67,11 +50,11 @@ bool service_lists(const struct service *service, const struct port_match *match
 bool service_port_mistaken(const struct world *world, const struct service *service,
 			   const struct port_match *match, const struct pod *pod, uint16_t *ret_target)
 {
-	if (!service_lists(service, match) || !service_selects(service, pod) || pod_uses(world, match, pod))
+	if (!service_lists(service, match) || !service_leads_to(service, pod) || pod_uses(world, match, pod))
 		return false;
 	for (size_t i = 0; i < service->n_ports; i++) {
 		const struct service_port *port = &service->ports[i];
-		uint16_t target = target_in(port, pod);
+		uint16_t target = service_port_in(port, pod);
 
 		if (target && match_lists(match, port->name, port->proto, port->port)) {
 			*ret_target = target;

@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "policy/model.h"
 
-bool service_selects(const struct service *service, const struct pod *pod);
+/* Does its selector pick a pod that policies speak of? */
+bool service_leads_to(const struct service *service, const struct pod *pod);
 
 /* Does `match` list one of its ports, and does it translate it at all? */
 bool service_lists(const struct service *service, const struct port_match *match);

@@ -80,33 +80,14 @@ static int slices_search(struct search *search, const struct endpoint_slice *con
 
 /* --- pods that stand for slices --- */
 
-static bool pod_is_selected(const struct pod *pod, const struct service *service)
+static bool pod_is_backend(const struct pod *pod, const struct service *service)
 {
-	if (pod->finished || strcmp(pod->namespace, service->namespace) != 0)
-		return false;
-	for (size_t i = 0; i < service->selector.n; i++) {
-		const char *value = labels_get(&pod->labels, service->selector.v[i].key);
-
-		if (!value || strcmp(value, service->selector.v[i].value) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* 0: the pod does not serve it. */
-static uint16_t pod_port(const struct pod *pod, const struct service_port *port)
-{
-	if (!port->target_name)
-		return port->target;
-	for (size_t i = 0; i < pod->n_ports; i++)
-		if (pod->ports[i].proto == port->proto && strcmp(pod->ports[i].name, port->target_name) == 0)
-			return pod->ports[i].number;
-	return 0;
+	return !pod->finished && service_selects(service, pod);
 }
 
 static int pod_search(struct search *search, const struct pod *pod)
 {
-	uint16_t port = pod_port(pod, search->port);
+	uint16_t port = service_port_in(search->port, pod);
 
 	for (size_t i = 0; port && i < pod->n_addrs; i++) {
 		const struct bh_addr *addr = &pod->addrs[i];
@@ -122,7 +103,7 @@ static int pod_search(struct search *search, const struct pod *pod)
 static int pods_search(struct search *search)
 {
 	for (size_t i = 0; i < search->view->n_pods; i++)
-		if (pod_is_selected(search->view->pods[i], search->service) &&
+		if (pod_is_backend(search->view->pods[i], search->service) &&
 		    pod_search(search, search->view->pods[i]) < 0)
 			return -ENOMEM;
 	return 0;
