@@ -55,7 +55,7 @@ int report_matrix(const struct world *world, const char *namespace, cJSON **ret,
  * label),"reasonText","direction","endpoint"?,"from","to","fromAddress","toAddress",
  * "fromPort"?,"port"?,"protocol","service"? ("ns/name" or ""),"serviceAddress"?,"servicePort"?
  * (what the client dialled),"icmpType"?,"icmpCode"?,"tcpFlags"?,"length",
- * "explanation"? (as report_explain() has it, for verdicts of policy),"sentence"
+ * "explanation"? (as report_explain() has it, for verdicts of policy on a pod that is known),"sentence"
  * (one line, escaped)}. `endpoint` is the pod the event's direction speaks of; may
  * be null. */
 int report_event(const struct world *world, const struct report_node *node, const struct bh_event *event,

@@ -81,6 +81,12 @@ static bool event_is_verdict(const struct bh_event *event)
 	return event->reason == BH_POLICY || event->action == BH_AUDIT;
 }
 
+/* The end whose policies decided. */
+static const struct explain_end *event_own(const struct bh_event *event, const struct explain_query *query)
+{
+	return event->direction == BH_INGRESS ? &query->to : &query->from;
+}
+
 static void end_add(struct text *text, const struct explain_end *end, __be16 port)
 {
 	auto_free char *name = end_text(end);
@@ -192,7 +198,7 @@ static void front_add(struct text *text, const struct world *world, const struct
 static char *event_sentence(const struct world *world, const struct explain_query *query,
 			    const struct bh_event *event, const struct explanation *explanation)
 {
-	const struct explain_end *own = event->direction == BH_INGRESS ? &query->to : &query->from;
+	const struct explain_end *own = event_own(event, query);
 	auto_free char *name = end_text(own);
 	struct text text = { 0 };
 
@@ -211,6 +217,8 @@ static char *event_sentence(const struct world *world, const struct explain_quer
 		text_add_escaped(&text, name);
 	if (explanation)
 		why_add(&text, world, query, event, explanation);
+	else if (event_is_verdict(event))
+		text_addf(&text, ": %s; why is not known, for the pod is not", reason_words(BH_POLICY));
 	else
 		text_addf(&text, ": %s", reason_words(event->reason));
 	return text_take(&text);
@@ -293,7 +301,9 @@ int report_event(const struct world *world, const struct report_node *node, cons
 	auto_json cJSON *object = cJSON_CreateObject();
 	struct explain_query query = event_query(world, node, event, endpoint);
 	struct explanation explanation = { 0 };
-	bool verdict = event_is_verdict(event), ok;
+	/* After a start the kernel tells of pods whose objects are not read yet: what an
+	 * empty world would say of them is not why. */
+	bool verdict = event_is_verdict(event) && event_own(event, &query)->pod, ok;
 	int r = verdict ? explain(world, &query, &explanation, err) : 0;
 
 	if (r < 0)

@@ -601,6 +601,17 @@ static void a_frame_that_was_not_parsed_is_called_one(void **state)
 	expect_in(text_at(unknown, "sentence", NULL), "dropped IPv6 frame, egress of interface 7: ");
 }
 
+static void a_pod_that_is_not_known_is_not_explained(void **state)
+{
+	struct bh_event event = an_event("203.0.113.9", "198.51.100.7", 80);
+	auto_json cJSON *json = NULL;
+
+	event.reason = BH_POLICY;
+	assert_int_equal(report_event(*state, &node, &event, NULL, &json, NULL), 0);
+	assert_null(json_get(json, "explanation"));
+	expect_in(text_at(json, "sentence", NULL), ": no rule allows it; why is not known, for the pod is not");
+}
+
 static void event_times_are_wall_clock(void **state)
 {
 	struct bh_event event = an_event("10.0.0.1", "10.0.0.3", 1);
@@ -871,6 +882,7 @@ int main(void)
 		TEST(a_drop_that_policies_now_allow_says_so),
 		TEST(unknown_ends_and_reasons_still_print),
 		TEST(a_frame_that_was_not_parsed_is_called_one),
+		TEST(a_pod_that_is_not_known_is_not_explained),
 		TEST(event_times_are_wall_clock),
 		TEST(policies_say_whom_they_select),
 		TEST(a_sound_policy_has_no_findings),
