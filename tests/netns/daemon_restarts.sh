@@ -8,29 +8,7 @@
 
 # 20 s of life for a record of UDP: fresh ports in such numbers fill a default quota.
 printf 'flowQuota: 65536\nlogLevel: warn\ntimeouts: { udp: 20 }\n' >"$scratch/settings.yaml"
-cat >"$manifests/objects.yaml" <<'END'
-kind: Pod
-metadata: { name: web, namespace: shop, labels: { app: web } }
----
-kind: Pod
-metadata: { name: db, namespace: shop, labels: { app: db } }
----
-kind: NetworkPolicy
-metadata: { name: db, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: db } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: web } } }]
-      ports: [{ port: 80 }, { port: 80, protocol: UDP }]
----
-kind: NetworkPolicy
-metadata: { name: web, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: web } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: db } } }]
-      ports: [{ port: 90 }, { port: 90, protocol: UDP }]
-END
+pair_objects >"$manifests/objects.yaml"
 for app in web db; do pod_object $app $app || exit 1; done
 api 'put|namespaces||shop|uid-shop||' || exit 1
 from() { # app peer port

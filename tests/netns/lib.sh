@@ -6,6 +6,7 @@
 #
 # Words a script may use:
 #   pods        pod_add NAMESPACE NAME [UID]   wires a pod by the real plugin
+#               pair_objects                   prints a manifest of two pods that reach each other
 #               pod_del NAME, pod_addr NAME [4|6], pod_exec NAME COMMAND...
 #               pod_serve NAME WHAT...         listens there (tests/netns/probe.c)
 #               NAME may be written NAMESPACE/NAME where two pods share a name.
@@ -210,6 +211,32 @@ pod_listens() { # name what: sockets are there
 	udp/*) pod_exec "$1" ss -Hlun "sport = :${2#*/}" | grep -q . ;;
 	*) sleep 0.1 ;;
 	esac
+}
+
+pair_objects() { # web and db of shop: web may reach db on 80, db may reach web on 90, by TCP and UDP
+	cat <<'END'
+kind: Pod
+metadata: { name: web, namespace: shop, labels: { app: web } }
+---
+kind: Pod
+metadata: { name: db, namespace: shop, labels: { app: db } }
+---
+kind: NetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: db } }
+  ingress:
+    - from: [{ podSelector: { matchLabels: { app: web } } }]
+      ports: [{ port: 80 }, { port: 80, protocol: UDP }]
+---
+kind: NetworkPolicy
+metadata: { name: web, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: web } }
+  ingress:
+    - from: [{ podSelector: { matchLabels: { app: db } } }]
+      ports: [{ port: 90 }, { port: 90, protocol: UDP }]
+END
 }
 
 # --- traffic

@@ -12,13 +12,8 @@ next=$BUILD/next
 
 service=10.96.0.10 own_service=fd00:96::20
 
+pair_objects >"$manifests/pair.yaml"
 cat >"$manifests/objects.yaml" <<END
-kind: Pod
-metadata: { name: web, namespace: shop, labels: { app: web } }
----
-kind: Pod
-metadata: { name: db, namespace: shop, labels: { app: db } }
----
 kind: Pod
 metadata: { name: late, namespace: shop, labels: { app: web } }
 ---
@@ -49,22 +44,6 @@ spec:
 kind: NetworkPolicy
 metadata: { name: self, namespace: shop }
 spec: { podSelector: { matchLabels: { app: self } }, policyTypes: [Ingress, Egress] }
----
-kind: NetworkPolicy
-metadata: { name: db, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: db } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: web } } }]
-      ports: [{ port: 80 }, { port: 80, protocol: UDP }]
----
-kind: NetworkPolicy
-metadata: { name: web, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: web } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: db } } }]
-      ports: [{ port: 90 }, { port: 90, protocol: UDP }]
 END
 cat >"$scratch/settings.yaml" <<END
 manifests: $manifests

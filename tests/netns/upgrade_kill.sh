@@ -12,29 +12,7 @@ command -v strace >/dev/null || world_skip 'needs strace'
 strace -qq -o /dev/null true 2>/dev/null || world_skip 'strace may not trace here'
 export ASAN_OPTIONS=detect_leaks=0 # in a sanitized build: its leak check cannot run under strace
 
-cat >"$manifests/objects.yaml" <<'END'
-kind: Pod
-metadata: { name: web, namespace: shop, labels: { app: web } }
----
-kind: Pod
-metadata: { name: db, namespace: shop, labels: { app: db } }
----
-kind: NetworkPolicy
-metadata: { name: db, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: db } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: web } } }]
-      ports: [{ port: 80 }, { port: 80, protocol: UDP }]
----
-kind: NetworkPolicy
-metadata: { name: web, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: web } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: db } } }]
-      ports: [{ port: 90 }, { port: 90, protocol: UDP }]
-END
+pair_objects >"$manifests/objects.yaml"
 flags=(--manifests "$manifests" --run-dir "$run_dir" --pin-root "$pin_root" --metrics none --log-level warn)
 start() { # build folder
 	"$1/bulkheadd" "${flags[@]}" >>"$scratch/daemon.log" 2>&1 &
