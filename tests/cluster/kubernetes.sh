@@ -57,7 +57,12 @@ build() {
 		cp "$(find _output -path '*/bin/*' -name "$program" | head -n 1)" "$work/kubernetes/"
 	done
 }
-(build) >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
+# Not `build || ...`, where a step that fails would not end it.
+set +e
+(set -e; build) >"$log" 2>&1
+code=$?
+set -e
+[ $code = 0 ] || { tail -n 30 "$log" >&2; exit 1; }
 for program in $programs; do
 	[ -x "$work/kubernetes/$program" ] || { echo "the build made no $program; see $log" >&2; exit 1; }
 done

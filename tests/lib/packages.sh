@@ -16,5 +16,6 @@ echo "  APT   $missing"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-install() { apt-get install -y --no-install-recommends $missing >"$log" 2>&1; }
+# Another one that installs is waited for.
+install() { apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $missing >"$log" 2>&1; }
 install || { apt-get update >"$log" 2>&1 && install; } || { cat "$log" >&2; exit 1; }
