@@ -97,7 +97,8 @@ int explain_service(const struct world *world, const struct explain_query *query
 	struct backends backends;
 	bool good;
 	int r = asked.answers
-			? service_backends(world, service, port, !addr_is_v4(&query->to.addr), &backends)
+			? service_backends(world, service, port, !addr_is_v4(&query->to.addr),
+					   query->from.pod, &backends)
 			: -ENOMEM;
 
 	if (r < 0)

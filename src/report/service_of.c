@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "report/report_part.h"
 
 static bool service_has_addr(const struct service *service, const struct bh_addr *addr)
 {
@@ -33,17 +34,37 @@ const struct service *service_of(const struct world *world, const struct bh_addr
 	return NULL;
 }
 
-static bool any_addr(const struct bh_addr *addr, void *data)
+/* Who dials; all that is near is on this node. */
+struct near {
+	const struct world *world;
+	const char *node;
+};
+
+static bool node_has_addr(const struct near *near, const struct bh_addr *addr)
 {
-	(void)addr, (void)data;
-	return true;
+	const struct node *node = world_node(near->world, near->node);
+
+	for (size_t i = 0; node && i < node->n_addrs; i++)
+		if (addr_equal(&node->addrs[i], addr))
+			return true;
+	return false;
+}
+
+static bool addr_is_near(const struct bh_addr *addr, void *data)
+{
+	const struct near *near = data;
+	const struct explain_end end = end_of_addr(near->world, NULL, addr);
+
+	return end.pod ? strcmp(end.pod->node, near->node) == 0 : node_has_addr(near, addr);
 }
 
 int service_backends(const struct world *world, const struct service *service,
-		     const struct service_port *port, bool is_v6, struct backends *ret)
+		     const struct service_port *port, bool is_v6, const struct pod *client,
+		     struct backends *ret)
 {
-	const struct service_view view = { (const struct pod *const *)world->pods, world->n_pods, "",
-					   any_addr, NULL };
+	struct near near = { world, client ? client->node : "" };
+	const struct service_view view = { (const struct pod *const *)world->pods, world->n_pods, near.node,
+					   addr_is_near, &near };
 	auto_free const struct endpoint_slice **slices = calloc(world->n_slices + 1, sizeof(*slices));
 	size_t n = 0;
 

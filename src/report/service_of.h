@@ -17,8 +17,10 @@ int explain_service(const struct world *world, const struct explain_query *query
 		    const struct service *service, const struct service_port *port, cJSON **ret,
 		    struct err *err);
 
-/* Who serves it, as far as the objects say. 0 or -ENOMEM. */
+/* Who serves it for this client (null: it is no pod), as far as the objects say. 0 or
+ * -ENOMEM. */
 int service_backends(const struct world *world, const struct service *service,
-		     const struct service_port *port, bool is_v6, struct backends *ret);
+		     const struct service_port *port, bool is_v6, const struct pod *client,
+		     struct backends *ret);
 
 #endif

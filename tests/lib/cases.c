@@ -327,6 +327,11 @@ int case_file_read(const char *path, struct case_file *ret_file, struct err *err
 	return r < 0 ? err_wrap(err, r, "%s", path) : 0;
 }
 
+bool case_pod_is_here(const struct pod *pod)
+{
+	return !pod->host_network && !pod->finished && (!*pod->node || strcmp(pod->node, CASE_NODE) == 0);
+}
+
 void case_file_done(struct case_file *file)
 {
 	free(file->rows);

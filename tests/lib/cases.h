@@ -17,6 +17,8 @@
 #define CASE_NODE_V4 "192.0.2.1" /* the node's own addresses */
 #define CASE_NODE_V6 "2001:db8:ffff::1"
 
+#define CASE_NODE "here" /* its name: a pod whose spec.nodeName is another one is elsewhere */
+
 #define CASE_SERVICE "service:"
 
 /* What comes only of a Service, beside the evaluator's words. */
@@ -38,6 +40,8 @@ struct case_file {
 
 int case_file_read(const char *path, struct case_file *ret_file, struct err *err);
 void case_file_done(struct case_file *file);
+/* An endpoint here: it runs, on no other node, and has a network of its own. */
+bool case_pod_is_here(const struct pod *pod);
 const char *verdict_name(enum explain_verdict verdict); /* or CASE_NO_BACKEND */
 
 #endif

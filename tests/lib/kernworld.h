@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A world in the kernel: every pod of it with an address becomes a veth with an
- * endpoint row, its policies are compiled and written, its Services too, and
- * connections are asked about by sending their first packet through the programs.
+ * A world in the kernel: every pod of it with an address, and on no other node than
+ * CASE_NODE, becomes a veth with an endpoint row, its policies are compiled and written,
+ * its Services too, and connections are asked about by sending their first packet through
+ * the programs.
  */
 #ifndef LIB_KERNWORLD_H
 #define LIB_KERNWORLD_H

@@ -27,6 +27,18 @@ static const struct pod *pod_that_has(const struct world *world, const struct bh
 	return NULL;
 }
 
+/* internalTrafficPolicy Local: of the node that the client is on. */
+static bool is_near(const struct dial *dial, const struct bh_addr *addr, const char *said)
+{
+	const struct pod *client = dial->query->from.pod, *pod = pod_that_has(dial->world, addr);
+
+	if (!dial->service->local_only)
+		return true;
+	if (*said && *client->node)
+		return strcmp(said, client->node) == 0;
+	return pod && strcmp(pod->node, client->node) == 0;
+}
+
 /* R25: policy meets the backend's address and port, not what was dialled. */
 static void backend_judge(struct dial *dial, const struct bh_addr *addr, uint16_t port)
 {
@@ -66,7 +78,7 @@ static void slice_judge(struct dial *dial, const struct endpoint_slice *slice, u
 		const struct slice_endpoint *endpoint = &slice->endpoints[i];
 		bool counts = of_terminating ? endpoint->terminating && endpoint->serving : endpoint->ready;
 
-		if (counts)
+		if (counts && is_near(dial, &endpoint->addr, endpoint->node))
 			backend_judge(dial, &endpoint->addr, port);
 	}
 }
@@ -123,7 +135,8 @@ static void pods_judge(struct dial *dial)
 		uint16_t port = served_port(pod, dial->port);
 
 		for (size_t j = 0; port && is_selected(dial->service, pod) && j < pod->n_addrs; j++)
-			backend_judge(dial, &pod->addrs[j], port);
+			if (is_near(dial, &pod->addrs[j], pod->node))
+				backend_judge(dial, &pod->addrs[j], port);
 	}
 }
 
@@ -146,8 +159,7 @@ static bool front_find(struct dial *dial)
 		for (size_t j = 0; j < service->n_ports; j++) {
 			const struct service_port *port = &service->ports[j];
 
-			if (!service_has(service, &dial->query->to.addr) || service->local_only ||
-			    port->port != dial->query->port || port->proto != dial->query->proto)
+			if (!service_has(service, &dial->query->to.addr) || port->port != dial->query->port || port->proto != dial->query->proto)
 				continue;
 			dial->service = service;
 			dial->port = port;
