@@ -43,8 +43,7 @@ static __always_inline bool flow_is_live(const struct bh_flow *flow, __u64 now)
 	return READ_ONCE(flow->expires) > now;
 }
 
-/* In jiffies. A global function, as verdict_ask() is. */
-
+/* In jiffies. */
 static __always_inline __u64 flow_life(const struct bh_config *config, __u8 proto, __u8 state)
 {
 	__u32 seconds;
@@ -66,14 +65,15 @@ static __always_inline __u64 flow_life(const struct bh_config *config, __u8 prot
  * FIN and RST shorten a life and never end it (S6). A TCP flow counts as
  * established by what its opener sends after a reply: an answer alone does not
  * buy the long life. `expires` is written once a second at most, so that two
- * CPUs do not fight for the record.
+ * CPUs do not fight for the record. Returns until when one more packet like this
+ * one would leave the record as it is.
  */
-static __always_inline void flow_touch(struct pass *pass, const struct flow_view *view)
+static __always_inline __u64 flow_touch(struct pass *pass, const struct flow_view *view)
 {
 	struct bh_flow *flow = view->flow;
 	bool reply = flow_is_reply(view), tcp = pass->pkt.proto == IPPROTO_TCP;
 	__u8 before = flow->state, state = before;
-	__u64 expires = flow->expires, wanted;
+	__u64 expires = flow->expires, wanted, due = pass->now + pass->config->hz;
 
 	if (reply)
 		state |= BH_FLOW_REPLIED;
@@ -82,21 +82,40 @@ static __always_inline void flow_touch(struct pass *pass, const struct flow_view
 	if (unlikely(state != before))
 		WRITE_ONCE(flow->state, state);
 	if (tcp && reply && !(state & BH_FLOW_CLOSING))
-		return;
+		return due < expires ? due : expires;
 	wanted = pass->now + flow_life(pass->config, pass->pkt.proto, state);
 	if (unlikely((state ^ before) & BH_FLOW_CLOSING)) {
 		if (wanted < expires)
 			WRITE_ONCE(flow->expires, wanted);
-		return;
+		return pass->now;
 	}
-	if ((__s64)(wanted - expires) >= (__s64)pass->config->hz)
+	if ((__s64)(wanted - expires) >= (__s64)pass->config->hz) {
 		WRITE_ONCE(flow->expires, wanted);
+		expires = wanted;
+	}
+	due -= wanted - expires;
+	return due < expires ? due : expires;
 }
 
 /* A record is for packets of its own interfaces only (S2). */
 static __always_inline bool end_is_own(const struct pass *pass, const struct bh_flow_end *stamp)
 {
 	return stamp->ifindex == pass->own.row->ifindex && stamp->slot == pass->own.slot;
+}
+
+/* The other end of a record, if it is an endpoint of this node; false when the
+ * record names one that is gone. */
+static __always_inline bool far_resolve(struct pass *pass, const struct bh_flow_end *stamp)
+{
+	struct bh_endpoint *row;
+
+	if (stamp->ifindex == 0)
+		return true;
+	row = endpoint_at(stamp->slot);
+	if (!row || READ_ONCE(row->ifindex) != stamp->ifindex)
+		return false;
+	end_set(&pass->far, row, stamp->slot);
+	return true;
 }
 
 static __always_inline bool end_is_stale(const struct bh_flow_end *stamp, const struct end *end)

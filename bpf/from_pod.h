@@ -97,6 +97,7 @@ static __always_inline int from_pod_find(struct pass *pass, struct bh_flow_key *
 
 static __always_inline int from_pod_known(struct pass *pass, const struct flow_view *view)
 {
+	__u64 until;
 	int r;
 
 	if (pass->far.row && !endpoint_is_open(pass->far.row))
@@ -108,7 +109,8 @@ static __always_inline int from_pod_known(struct pass *pass, const struct flow_v
 			return r;
 		}
 	}
-	flow_touch(pass, view);
+	until = flow_touch(pass, view);
+	cache_keep(pass, view->flow, flow_src(view), flow_dst(view), until);
 	if (unlikely(view->flow->nat_kind == BH_NAT_REAL) && pass->nat == NAT_NONE)
 		nat_reply(pass, view->flow);
 	return 0;
@@ -162,6 +164,8 @@ static __always_inline int from_pod_ip(struct __sk_buff *skb, struct pass *pass)
 
 	if (r < 0)
 		return r;
+	if (likely(cache_answers(pass)))
+		return 0;
 	if (unlikely(packet_is_nd(&pass->pkt)))
 		return nd_check(skb, pass);
 	r = group_mac_check(pass);

@@ -140,21 +140,6 @@ static __always_inline enum icmp_kind packet_icmp_kind(const struct packet *pkt)
 	return kind != ICMP_KIND_NONE && (pkt->bits & PKT_FRAG_LATER) ? ICMP_KIND_ECHO_REPLY : kind;
 }
 
-/* The other end of a record, if it is an endpoint of this node; false when the
- * record names one that is gone. */
-static __always_inline bool far_resolve(struct pass *pass, const struct bh_flow_end *stamp)
-{
-	struct bh_endpoint *row;
-
-	if (stamp->ifindex == 0)
-		return true;
-	row = endpoint_at(stamp->slot);
-	if (!row || READ_ONCE(row->ifindex) != stamp->ifindex)
-		return false;
-	end_set(&pass->far, row, stamp->slot);
-	return true;
-}
-
 /*
  * Attached to a pod that already talked: connections whose opening nobody saw
  * pass if policy allows them in either direction (ARCHITECTURE "Flows").

@@ -8,6 +8,7 @@
 #ifndef BPF_SERVICE_H
 #define BPF_SERVICE_H
 
+#include "bpf/cache.h"
 #include "bpf/flow.h"
 #include "bpf/nat.h"
 
@@ -21,14 +22,6 @@ struct service_ask {
 	__u16 bits;	/* enum packet_bits */
 	__u16 services; /* bh_service_gen */
 };
-
-static __always_inline __u16 service_gen(void)
-{
-	__u32 zero = 0;
-	const struct bh_service_gen *is = bpf_map_lookup_elem(&bh_service_gen, &zero);
-
-	return is ? (__u16)READ_ONCE(is->gen) : 0;
-}
 
 /* Could this be a front's address? */
 static __always_inline bool front_is_near(const struct bh_addr *addr)

@@ -3,6 +3,7 @@
 #ifndef BPF_TO_POD_H
 #define BPF_TO_POD_H
 
+#include "bpf/cache.h"
 #include "bpf/hook.h"
 
 /* The node itself (R16, S17: ingress_ifindex is 0 only for what this node's own
@@ -33,7 +34,9 @@ static __always_inline const struct bh_endpoint *local_sender(const struct pass 
 /* A backend's answer reaches the client as from the Service. */
 static __always_inline void to_pod_touch(struct pass *pass, const struct flow_view *view)
 {
-	flow_touch(pass, view);
+	__u64 until = flow_touch(pass, view);
+
+	cache_keep(pass, view->flow, flow_dst(view), flow_src(view), until);
 	if (unlikely(view->flow->nat_kind == BH_NAT_REAL) && flow_is_reply(view))
 		nat_reply(pass, view->flow);
 }
@@ -139,6 +142,8 @@ static __always_inline int to_pod_ip(struct __sk_buff *skb, struct pass *pass)
 
 	if (r < 0)
 		return r;
+	if (likely(cache_answers(pass)))
+		return 0;
 	if (unlikely(packet_is_nd(&pass->pkt)))
 		return nd_check_shape(&pass->pkt);
 	if (addr_is_martian(&pass->pkt.src) || addr_is_martian(&pass->pkt.dst) ||
