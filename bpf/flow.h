@@ -263,8 +263,8 @@ static __always_inline int flow_insert(const struct bh_flow_key *key, const stru
 	return r == -17 /* EEXIST */ ? 1 : -BH_FLOW_TABLE;
 }
 
-/* Charged to fresh->owner; `flow` is what the key holds, or null. Of an alias nobody has
- * looked: most often there is none. A global function, as verdict_ask() is. */
+/* Charged to fresh->owner; `flow` is what the key holds, or null. Of a translated
+ * connection a dead record may be there even so. A global function, as verdict_ask() is. */
 int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh, __u32 quota);
 
 __noinline int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh,
@@ -277,7 +277,7 @@ __noinline int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, con
 	if (flow)
 		return flow_renew(flow, fresh, quota);
 	r = flow_insert(key, fresh, quota);
-	if (r && fresh->nat_kind == BH_NAT_ALIAS && (flow = flow_find(key)))
+	if (r && fresh->nat_kind != BH_NAT_NONE && (flow = flow_find(key)))
 		return flow_renew(flow, fresh, quota);
 	return r < 0 ? r : 0; /* faster, with the same connection */
 }

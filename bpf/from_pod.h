@@ -88,10 +88,10 @@ static __always_inline int from_pod_find(struct pass *pass, struct bh_flow_key *
 	if (likely(!service_concerns(pass, view)))
 		return 0;
 	r = service_apply(pass, view);
-	if (r < 0 || pass->nat == NAT_NONE)
+	if (r <= SERVICE_NONE)
 		return r;
 	view->src_is_hi = flow_key_fill(key, &pass->pkt.tuple);
-	view->flow = flow_find(key);
+	view->flow = r == SERVICE_FRESH ? NULL : flow_find(key);
 	return pass->pkt.proto == IPPROTO_UDP ? from_pod_check_udp(pass) : 0;
 }
 

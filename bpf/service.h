@@ -164,6 +164,7 @@ enum service_answer {
 	SERVICE_NONE,	/* not for a Service */
 	SERVICE_KNOWN,	/* of a connection that has its records */
 	SERVICE_OPENED, /* the client's tuple needs a record */
+	SERVICE_FRESH,	/* and under the one it leaves by nothing lives */
 };
 
 /* The client may talk to this backend already, directly or by another Service, from
@@ -172,8 +173,10 @@ static __always_inline int client_port_choose(const struct service_ask *ask, str
 					      const struct tuple *client, struct tuple *leaves)
 {
 	for (int i = 0; i < SERVICE_PORT_TRIES; i++) {
-		if (tuple_state(ask, work, client, leaves) != TUPLE_TAKEN)
-			return SERVICE_OPENED;
+		enum tuple_state state = tuple_state(ask, work, client, leaves);
+
+		if (state != TUPLE_TAKEN)
+			return state == TUPLE_FREE ? SERVICE_FRESH : SERVICE_OPENED;
 		leaves->sport = bpf_htons(1024 + bpf_get_prandom_u32() % (65536 - 1024));
 	}
 	return -BH_SERVICE_NAT;
@@ -273,7 +276,8 @@ static __always_inline bool service_concerns(const struct pass *pass, const stru
 	       flow->services != service_gen() && !flow_is_reply(view);
 }
 
-/* What a pod sends, translated if it is for a Service. 0, or a negative reason. */
+/* What a pod sends, translated if it is for a Service. An enum service_answer, or a
+ * negative reason. */
 static __always_inline int service_apply(struct pass *pass, struct flow_view *view)
 {
 	struct service_ask ask = {
@@ -294,7 +298,7 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 	if (likely(!has_alias && !row)) {
 		if (view->flow)
 			WRITE_ONCE(view->flow->services, pass->services);
-		return 0;
+		return SERVICE_NONE;
 	}
 	pass->other = pass->pkt.tuple;
 	r = service_translate(&ask, &pass->other, &pass->pkt.tuple, view->flow, row);
@@ -306,8 +310,8 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 	if (!addr_eq(&pass->other.src, &pass->pkt.dst) && endpoint_owns(pass->own.row, &pass->pkt.dst))
 		return -BH_SERVICE_NAT;
 	pass->nat = NAT_FORWARD;
-	pass->alias_due = r == SERVICE_OPENED;
-	return 0;
+	pass->alias_due = r >= SERVICE_OPENED;
+	return r;
 }
 
 /* The second record of a translated connection, found by the client's own tuple. */
