@@ -99,7 +99,8 @@ static __always_inline bool cache_answers(struct pass *pass)
 
 /* `own` and `far`: the record's ends. `until`: of flow_touch(). */
 static __always_inline void cache_keep(const struct pass *pass, const struct bh_flow *flow,
-				       const struct bh_flow_end *own, const struct bh_flow_end *far, __u64 until)
+				       const struct bh_flow_end *own, const struct bh_flow_end *far,
+				       __u64 until)
 {
 	struct cached *at;
 

@@ -107,9 +107,8 @@ static void cluster_make(struct cluster *cluster, size_t n)
 		slice->ports = &cluster->slice_port;
 		slice->n_endpoints = BACKENDS;
 		for (size_t k = 0; k < BACKENDS; k++)
-			slice->endpoints[k] = (struct slice_endpoint){
-				pod_addr(i * BACKENDS + k), "", true, true, false
-			};
+			slice->endpoints[k] =
+				(struct slice_endpoint){ pod_addr(i * BACKENDS + k), "", true, true, false };
 	}
 }
 
@@ -220,8 +219,8 @@ static double opened(bool through, size_t services)
 
 	for (unsigned int i = 0; i < TUPLES; i++) {
 		size_t k = (size_t)random() % services;
-		struct bh_addr dst = through ? front_addr(k)
-					     : pod_addr(k * BACKENDS + (size_t)random() % BACKENDS);
+		struct bh_addr dst =
+			through ? front_addr(k) : pod_addr(k * BACKENDS + (size_t)random() % BACKENDS);
 		struct frame f;
 
 		if (++next_port < 1024)
