@@ -19,7 +19,7 @@ int bh_from_pod(struct __sk_buff *skb)
 
 	hand_over(skb, BH_EGRESS);
 	r = from_pod(skb, &pass);
-	return pass_exit(skb, &pass, r, r == 0 && may_deliver(&pass));
+	return pass_exit(skb, &pass, r);
 }
 
 SEC("tc")
@@ -30,7 +30,7 @@ int bh_to_pod(struct __sk_buff *skb)
 
 	hand_over(skb, BH_INGRESS);
 	r = to_pod(skb, &pass);
-	return pass_exit(skb, &pass, r, false);
+	return pass_exit(skb, &pass, r);
 }
 
 SEC("tc")

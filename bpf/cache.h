@@ -6,30 +6,37 @@
  * of the same tuple on the same hook, as long as
  *
  *   - both ends have the revision that the record was stamped with,
- *   - the Services are those that were asked (UDP asks again when they change),
+ *   - the Services are those that were asked (UDP asks again when they change), and
+ *     no client was sent elsewhere over ports that it talks by,
  *   - the record would not have to be touched: flow_touch() says until when.
  *
- * Whatever else a packet may mean (it opens or closes, it is a fragment, a translated
- * or a port-less one) goes to the record. So an entry may be lost at any time, and two
- * connections that meet in one place only cost each other time.
+ * Whatever else a packet may mean (it opens or closes, it is a fragment or has no
+ * ports) goes to the record. So an entry may be lost at any time, and two connections
+ * that meet in one place only cost each other time.
+ *
+ * No other connection has the same tuple while an entry lasts: the record of a closed
+ * one lives tcp_closing_s more, which is at least the second that entries do.
  */
 #ifndef BPF_CACHE_H
 #define BPF_CACHE_H
 
 #include "bpf/flow.h"
+#include "bpf/nat.h"
 
 #define CACHE_SIZE 4096
 
 struct cached {
-	struct tuple tuple;
-	__u32 hook; /* ifindex and direction; 0: empty */
+	struct tuple tuple; /* as packets come */
+	__u32 hook;	    /* ifindex and direction; 0: empty */
 	__u32 ingress_ifindex;
 	__u32 revision; /* of the hook's own end */
 	__u32 until;	/* jiffies */
+	__u16 services; /* as in struct pass */
+	__u16 is_translated;
 	struct bh_flow_end far;
-	__u32 services;
+	struct tuple other; /* as they leave; only where they are translated */
 };
-BH_ASSERT_SIZE(struct cached, 72);
+BH_ASSERT_SIZE(struct cached, 112);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -38,12 +45,33 @@ struct {
 	__type(value, struct cached);
 } bh_cache SEC(".maps");
 
+/* bh_cache_gen[0] grows when a client was sent elsewhere: cache_renounce(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} bh_cache_gen SEC(".maps");
+
+/* Which Services were asked. The sum of two counters that only grow: it stays while
+ * neither does. */
 static __always_inline __u16 service_gen(void)
 {
 	__u32 zero = 0;
-	const struct bh_service_gen *is = bpf_map_lookup_elem(&bh_service_gen, &zero);
+	const struct bh_service_gen *changes = bpf_map_lookup_elem(&bh_service_gen, &zero);
+	const __u32 *moved = bpf_map_lookup_elem(&bh_cache_gen, &zero);
 
-	return is ? (__u16)READ_ONCE(is->gen) : 0;
+	return changes && moved ? READ_ONCE(changes->gen) + READ_ONCE(*moved) : 0;
+}
+
+/* Entries on any CPU may lead where a client's packets no longer go. */
+static __always_inline void cache_renounce(void)
+{
+	__u32 zero = 0;
+	__u32 *moved = bpf_map_lookup_elem(&bh_cache_gen, &zero);
+
+	if (moved)
+		__sync_fetch_and_add(moved, 1);
 }
 
 static __always_inline __u32 cache_hook(const struct pass *pass)
@@ -51,13 +79,12 @@ static __always_inline __u32 cache_hook(const struct pass *pass)
 	return pass->own.row->ifindex << 1 | pass->direction;
 }
 
-static __always_inline struct cached *cache_at(const struct pass *pass)
+static __always_inline struct cached *cache_at(const struct tuple *came, __u64 direction)
 {
-	const struct tuple *t = &pass->pkt.tuple;
-	__u64 hash = (__u64)t->src.w[3] << 32 | t->dst.w[3];
+	__u64 hash = (__u64)came->src.w[3] << 32 | came->dst.w[3];
 	__u32 index;
 
-	hash ^= (__u64)t->sport << 16 ^ t->dport ^ (__u64)pass->direction << 32;
+	hash ^= (__u64)came->sport << 16 ^ came->dport ^ direction << 32;
 	hash *= 0x9e3779b97f4a7c15ULL;
 	index = hash >> 52;
 	return bpf_map_lookup_elem(&bh_cache, &index);
@@ -80,42 +107,67 @@ static __always_inline bool cache_may_answer(const struct packet *pkt)
 }
 
 /* Sets the far end, as the record would have. */
-static __always_inline bool cache_answers(struct pass *pass)
+static __always_inline bool cached_holds(struct pass *pass, const struct cached *at)
 {
-	const struct cached *at;
-
-	if (!cache_may_answer(&pass->pkt))
-		return false;
-	at = cache_at(pass);
-	if (!at || at->hook != cache_hook(pass) || tuple_diff(&at->tuple, &pass->pkt.tuple))
+	if (at->hook != cache_hook(pass) || tuple_diff(&at->tuple, &pass->pkt.tuple))
 		return false;
 	if (at->revision != pass->own.revision || at->ingress_ifindex != pass->ingress_ifindex ||
-	    (__s32)(at->until - (__u32)pass->now) <= 0 || at->services != service_gen())
+	    (__s32)(at->until - (__u32)pass->now) <= 0 || at->services != pass->services)
 		return false;
 	if (!far_resolve(pass, &at->far))
 		return false;
 	return !pass->far.row || (pass->far.revision == at->far.revision && endpoint_is_open(pass->far.row));
 }
 
-/* `own` and `far`: the record's ends. `until`: of flow_touch(). */
-static __always_inline void cache_keep(const struct pass *pass, const struct bh_flow *flow,
-				       const struct bh_flow_end *own, const struct bh_flow_end *far,
-				       __u64 until)
+/* The entry for this packet, or null. */
+static __always_inline const struct cached *cache_find(struct pass *pass)
 {
+	const struct cached *at;
+
+	if (!cache_may_answer(&pass->pkt))
+		return NULL;
+	at = cache_at(&pass->pkt.tuple, pass->direction);
+	return at && cached_holds(pass, at) ? at : NULL;
+}
+
+/* 0, or a negative reason. */
+static __always_inline int cached_pass(struct __sk_buff *skb, const struct pass *pass,
+				       const struct cached *at)
+{
+	struct layout layout;
+
+	if (likely(!at->is_translated))
+		return 0;
+	layout = layout_of(&pass->pkt);
+	return packet_rewrite(skb, &pass->pkt.tuple, &at->other, &layout) ? -BH_SERVICE_NAT : 0;
+}
+
+/* `own` and `far`: the record's ends. `until`: of flow_touch(). */
+static __always_inline void cache_keep(const struct pass *pass, const struct bh_flow_end *own,
+				       const struct bh_flow_end *far, __u64 until)
+{
+	const struct tuple *came = &pass->pkt.tuple, *leaves = &pass->other;
 	struct cached *at;
 
-	if (!cache_may_answer(&pass->pkt) || flow->nat_kind != BH_NAT_NONE || until <= pass->now)
+	if (!cache_may_answer(&pass->pkt) || until <= pass->now)
 		return;
-	at = cache_at(pass);
+	if (pass->nat == NAT_FORWARD) {
+		came = &pass->other;
+		leaves = &pass->pkt.tuple;
+	}
+	at = cache_at(came, pass->direction);
 	if (!at)
 		return;
-	at->tuple = pass->pkt.tuple;
+	at->tuple = *came;
 	at->hook = cache_hook(pass);
 	at->ingress_ifindex = pass->ingress_ifindex;
 	at->revision = own->revision;
-	at->far = *far;
 	at->until = until;
-	at->services = service_gen();
+	at->services = pass->services;
+	at->is_translated = nat_is_due(pass);
+	at->far = *far;
+	if (pass->nat)
+		at->other = *leaves;
 }
 
 #endif

@@ -26,13 +26,13 @@ static __always_inline void pass_report(struct __sk_buff *skb, struct pass *pass
 	event_report(skb, pass, pass->far_decided ? &pass->far : &pass->own, reason);
 }
 
-/* r: 0 or a negative reason. deliver: straight to far, a local receiver. */
-static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, int r, bool deliver)
+/* r: 0 or a negative reason. */
+static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, int r)
 {
 	__u32 reason;
 
-	if (r == 0 && unlikely(pass->nat))
-		r = nat_store(skb, pass, deliver);
+	if (r == 0 && nat_is_due(pass))
+		r = nat_store(skb, pass);
 	reason = -r;
 	count(pass->own.slot, pass->direction, pass->far_dropped ? BH_PASS : reason);
 	if (unlikely(r < 0)) {
@@ -45,7 +45,7 @@ static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, i
 		pass_report(skb, pass, BH_PASS);
 	if (unlikely(pass->pkt.bits & PKT_FRAG_FIRST))
 		frag_remember(pass);
-	if (!deliver)
+	if (!may_deliver(pass))
 		return ACT_NEXT;
 	count(pass->far.slot, BH_INGRESS, BH_PASS);
 	/* Chained, a pod's frame may be for a bridge, and comes back to the pod. */

@@ -6,13 +6,6 @@
 #include "bpf/hook.h"
 #include "bpf/service.h"
 
-static __always_inline bool may_deliver(const struct pass *pass)
-{
-	if (!pass->far.row)
-		return false;
-	return pass->far.row == pass->own.row || (pass->own.row->flags & pass->far.row->flags & BH_EP_ROUTED);
-}
-
 static __always_inline int far_closed(struct pass *pass)
 {
 	pass->far_decided = pass->far_dropped = true;
@@ -110,9 +103,9 @@ static __always_inline int from_pod_known(struct pass *pass, const struct flow_v
 		}
 	}
 	until = flow_touch(pass, view);
-	cache_keep(pass, view->flow, flow_src(view), flow_dst(view), until);
 	if (unlikely(view->flow->nat_kind == BH_NAT_REAL) && pass->nat == NAT_NONE)
 		nat_reply(pass, view->flow);
+	cache_keep(pass, flow_src(view), flow_dst(view), until);
 	return 0;
 }
 
@@ -159,13 +152,16 @@ static __always_inline int from_pod_icmp(struct __sk_buff *skb, struct pass *pas
 
 static __always_inline int from_pod_ip(struct __sk_buff *skb, struct pass *pass)
 {
+	const struct cached *cached;
 	enum icmp_kind kind;
 	int r = ip_parse(skb, pass);
 
 	if (r < 0)
 		return r;
-	if (likely(cache_answers(pass)))
-		return 0;
+	pass->services = service_gen();
+	cached = cache_find(pass);
+	if (likely(cached))
+		return cached_pass(skb, pass, cached);
 	if (unlikely(packet_is_nd(&pass->pkt)))
 		return nd_check(skb, pass);
 	r = group_mac_check(pass);

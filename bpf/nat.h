@@ -66,13 +66,27 @@ static __always_inline void nat_reply(struct pass *pass, const struct bh_flow *f
 	pass->nat = NAT_REPLY;
 }
 
-static __always_inline int nat_store(struct __sk_buff *skb, const struct pass *pass, bool deliver)
+/* Straight to far, a local receiver? */
+static __always_inline bool may_deliver(const struct pass *pass)
+{
+	if (!pass->far.row || pass->direction == BH_INGRESS)
+		return false;
+	return pass->far.row == pass->own.row || (pass->own.row->flags & pass->far.row->flags & BH_EP_ROUTED);
+}
+
+/* Is the packet to be written? A reply that the stack routes is, where it ends. */
+static __always_inline bool nat_is_due(const struct pass *pass)
+{
+	if (likely(pass->nat == NAT_NONE))
+		return false;
+	return pass->nat == NAT_FORWARD || pass->direction == BH_INGRESS || may_deliver(pass);
+}
+
+static __always_inline int nat_store(struct __sk_buff *skb, const struct pass *pass)
 {
 	struct layout at = layout_of(&pass->pkt);
 	const struct tuple *came = &pass->pkt.tuple, *leaves = &pass->other;
 
-	if (pass->nat == NAT_REPLY && pass->direction == BH_EGRESS && !deliver)
-		return 0;
 	if (pass->nat == NAT_FORWARD) {
 		came = &pass->other;
 		leaves = &pass->pkt.tuple;

@@ -32,7 +32,8 @@ struct pass {
 	__u8 direction; /* enum bh_direction of own */
 	__u8 nat;	/* enum pass_nat */
 	bool alias_due; /* the client's tuple needs a record */
-	__u16 services; /* bh_service_gen, read before the Services were asked */
+	bool is_moved;	/* it has one, of a connection that lives, to elsewhere */
+	__u16 services; /* service_gen(), read before anything was asked */
 	bool receiver_is_node;
 
 	/* What policy said, for the event. */

@@ -20,7 +20,7 @@ struct service_ask {
 	__u32 slot; /* of the client's endpoint */
 	__u32 ifindex;
 	__u16 bits;	/* enum packet_bits */
-	__u16 services; /* bh_service_gen */
+	__u16 services; /* service_gen() */
 };
 
 /* Could this be a front's address? */
@@ -164,6 +164,7 @@ enum service_answer {
 	SERVICE_NONE,	/* not for a Service */
 	SERVICE_KNOWN,	/* of a connection that has its records */
 	SERVICE_OPENED, /* the client's tuple needs a record */
+	SERVICE_MOVED,	/* and the one it has led elsewhere until now */
 	SERVICE_FRESH,	/* and under the one it leaves by nothing lives */
 };
 
@@ -198,6 +199,7 @@ static __always_inline int service_open(const struct service_ask *ask, struct se
 					struct tuple *leaves, bool has)
 {
 	struct bh_nat nat;
+	int r;
 
 	if (!row)
 		row = service_row(client);
@@ -216,7 +218,8 @@ static __always_inline int service_open(const struct service_ask *ask, struct se
 	nat.port = work->backend.port;
 	nat.client_port = client->sport;
 	nat_tuple(client, &nat, leaves);
-	return client_port_choose(ask, work, client, leaves);
+	r = client_port_choose(ask, work, client, leaves);
+	return has && r > 0 ? SERVICE_MOVED : r;
 }
 
 static __always_inline bool alias_is_own(const struct service_ask *ask, const struct tuple *client,
@@ -273,7 +276,7 @@ static __always_inline bool service_concerns(const struct pass *pass, const stru
 	if (flow->nat_kind == BH_NAT_ALIAS)
 		return true;
 	return pass->pkt.proto == IPPROTO_UDP && flow->nat_kind == BH_NAT_NONE &&
-	       flow->services != service_gen() && !flow_is_reply(view);
+	       flow->services != pass->services && !flow_is_reply(view);
 }
 
 /* What a pod sends, translated if it is for a Service. An enum service_answer, or a
@@ -286,13 +289,12 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 		.slot = pass->own.slot,
 		.ifindex = pass->own.row->ifindex,
 		.bits = pass->pkt.bits,
-		.services = service_gen(),
+		.services = pass->services,
 	};
 	const struct bh_service *row = NULL;
 	bool has_alias = view->flow && view->flow->nat_kind == BH_NAT_ALIAS;
 	int r;
 
-	pass->services = ask.services;
 	if (!has_alias && front_is_near(&pass->pkt.dst) && flow_may_open(&pass->pkt) == 0)
 		row = service_row(&pass->pkt.tuple);
 	if (likely(!has_alias && !row)) {
@@ -311,15 +313,21 @@ static __always_inline int service_apply(struct pass *pass, struct flow_view *vi
 		return -BH_SERVICE_NAT;
 	pass->nat = NAT_FORWARD;
 	pass->alias_due = r >= SERVICE_OPENED;
+	pass->is_moved = r == SERVICE_MOVED;
 	return r;
 }
 
 /* The second record of a translated connection, found by the client's own tuple. */
 static __always_inline int alias_open(struct pass *pass, struct bh_flow_key *key, struct flow_view *view)
 {
+	int r;
+
 	view->src_is_hi = flow_key_fill(key, &pass->other);
 	view->flow = NULL; /* flow_put() looks when it must */
-	return flow_write(pass, key, view, view->src_is_hi * BH_FLOW_OPENER_HI, BH_NAT_ALIAS);
+	r = flow_write(pass, key, view, view->src_is_hi * BH_FLOW_OPENER_HI, BH_NAT_ALIAS);
+	if (unlikely(pass->is_moved))
+		cache_renounce();
+	return r;
 }
 
 #endif

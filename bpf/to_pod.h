@@ -36,9 +36,9 @@ static __always_inline void to_pod_touch(struct pass *pass, const struct flow_vi
 {
 	__u64 until = flow_touch(pass, view);
 
-	cache_keep(pass, view->flow, flow_dst(view), flow_src(view), until);
 	if (unlikely(view->flow->nat_kind == BH_NAT_REAL) && flow_is_reply(view))
 		nat_reply(pass, view->flow);
+	cache_keep(pass, flow_dst(view), flow_src(view), until);
 }
 
 /* The far end stays empty: replies go back through the stack, which may have
@@ -137,13 +137,16 @@ static __always_inline int to_pod_icmp(struct __sk_buff *skb, struct pass *pass,
 
 static __always_inline int to_pod_ip(struct __sk_buff *skb, struct pass *pass)
 {
+	const struct cached *cached;
 	enum icmp_kind kind;
 	int r = ip_parse(skb, pass);
 
 	if (r < 0)
 		return r;
-	if (likely(cache_answers(pass)))
-		return 0;
+	pass->services = service_gen();
+	cached = cache_find(pass);
+	if (likely(cached))
+		return cached_pass(skb, pass, cached);
 	if (unlikely(packet_is_nd(&pass->pkt)))
 		return nd_check_shape(&pass->pkt);
 	if (addr_is_martian(&pass->pkt.src) || addr_is_martian(&pass->pkt.dst) ||
