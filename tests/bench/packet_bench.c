@@ -13,7 +13,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,16 +367,6 @@ static void print_table(const struct samples *s, unsigned int peers, unsigned in
 	}
 }
 
-static void on_one_cpu(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		give_up("staying on one CPU");
-}
-
 int main(int argc, char **argv)
 {
 	static const unsigned int peers[] = { 1, 10000 };
@@ -389,7 +378,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: packet_bench OBJECTS [ROUNDS, at most %d]\n", ROUNDS_MAX);
 		return 2;
 	}
-	on_one_cpu();
+	kern_one_cpu();
 	bench_open(&bench, argv[1]);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
 		peers_fill(&bench, peers[i]);

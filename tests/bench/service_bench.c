@@ -179,22 +179,6 @@ static long resident_kib(void)
 
 /* --- packets */
 
-static int each_forget(const struct bh_flow_key *key, const struct bh_flow *flow, void *data)
-{
-	(void)flow;
-	bpf_map_delete_elem(*(int *)data, key);
-	return 0;
-}
-
-static void flows_forget(void)
-{
-	struct err err = { 0 };
-	int fd = pin_open_map(KERN_ROOT, BH_MAP_FLOWS, &err);
-
-	maps_flows_each(kern->maps, each_forget, &fd, NULL);
-	close(fd);
-}
-
 /* The client is isolated, and each pod's class has a row of its own. */
 static void policy_make(void)
 {
@@ -249,7 +233,7 @@ static void connections_show(size_t dialled, size_t services)
 		if (!first)
 			through[i] = opened(true, dialled);
 		ratio[i] = through[i] / direct[i];
-		flows_forget();
+		kern_flows_forget(kern);
 	}
 	d = spread_of(direct, ROUNDS);
 	t = spread_of(through, ROUNDS);

@@ -5,7 +5,6 @@
  * the cache, what does not had to ask the record.
  */
 #include <bpf/bpf.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "dataplane/pins.h"
@@ -47,23 +46,6 @@ static bool to(const struct kern_pod *pod, uint16_t port, uint8_t flags, enum bh
 	return kern_to_gives(kern, pod, kern->uplink, &f, reason);
 }
 
-static int record_forget(const struct bh_flow_key *key, const struct bh_flow *flow, void *data)
-{
-	(void)flow;
-	bpf_map_delete_elem(*(int *)data, key);
-	return 0;
-}
-
-static void records_forget(void)
-{
-	struct err err = { 0 };
-	int fd = pin_open_map(KERN_ROOT, BH_MAP_FLOWS, &err);
-
-	assert_true(fd >= 0);
-	assert_int_equal(maps_flows_each(kern->maps, record_forget, &fd, &err), 0);
-	close(fd);
-}
-
 /* A connection from a, established and without a record. A machine that stalls for a
  * second is given another chance. */
 static uint16_t connection_without_record(const struct bh_addr *dst)
@@ -76,7 +58,7 @@ static uint16_t connection_without_record(const struct bh_addr *dst)
 
 		assert_true(from(&a, dst, port, FRAME_SYN, BH_PASS));
 		assert_true(from(&a, dst, port, FRAME_ACK, BH_PASS));
-		records_forget();
+		kern_flows_forget(kern);
 		f = tcp(&a, v4 ? &a.v4 : &a.v6, dst, port, WEB, FRAME_ACK);
 		if (kern_from_pod(kern, &a, &f) != KERN_DROP)
 			return port;
@@ -157,7 +139,7 @@ static void an_answer_is_for_its_interface(void **state)
 	assert_true(from(&a, &world, port, FRAME_SYN, BH_PASS));
 	assert_true(to(&a, port, FRAME_SYN | FRAME_ACK, BH_PASS));
 	assert_true(to(&a, port, FRAME_ACK, BH_PASS));
-	records_forget();
+	kern_flows_forget(kern);
 	f = tcp(&a, &world, &a.v4, WEB, port, FRAME_ACK);
 	b.revision = a.revision - 1;
 	kern_pod_commit(kern, &b); /* now the same as a's */
@@ -224,12 +206,8 @@ static void what_is_answered_keeps_its_record_alive(void **state)
 
 static int pods_add(void **state)
 {
-	cpu_set_t one;
-
 	(void)state;
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	kern_one_cpu();
 	world = addr_of("203.0.113.9");
 	kern_pod_add(kern, "a", 1, BH_EP_ROUTED | BH_EP_TO_NODE, &a);
 	kern_pod_add(kern, "b", 2, BH_EP_ROUTED | BH_EP_TO_NODE, &b);

@@ -227,6 +227,33 @@ void kern_row_erase(struct kern *kern, uint32_t subject, uint32_t class)
 	kern_apply(kern, &write, 1);
 }
 
+static int flow_forget(const struct bh_flow_key *key, const struct bh_flow *flow, void *data)
+{
+	(void)flow;
+	bpf_map_delete_elem(*(int *)data, key);
+	return 0;
+}
+
+void kern_flows_forget(struct kern *kern)
+{
+	struct err err = { 0 };
+	int fd = pin_open_map(KERN_ROOT, BH_MAP_FLOWS, &err);
+
+	if (fd < 0 || maps_flows_each(kern->maps, flow_forget, &fd, &err) < 0)
+		die("forgetting flows: %s", err.msg);
+	close(fd);
+}
+
+void kern_one_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one) < 0)
+		die("staying on one CPU: %s", strerror(errno));
+}
+
 uint32_t kern_time(struct kern *kern, int prog, uint32_t ifindex, uint32_t ingress_ifindex,
 		   const struct frame *f, uint32_t repeat, int *ret_action)
 {

@@ -71,6 +71,12 @@ void kern_row(struct kern *kern, uint32_t subject, uint32_t class, uint8_t rest,
 void kern_row_erase(struct kern *kern, uint32_t subject, uint32_t class);
 void kern_apply(struct kern *kern, const struct bh_write *writes, size_t n);
 
+/* Flow records go behind the programs' back, their quota stays charged. */
+void kern_flows_forget(struct kern *kern);
+/* From now on this process runs on one CPU: what the programs keep for each of them
+ * is always the same. */
+void kern_one_cpu(void);
+
 /* One frame through a program: its answer. */
 int kern_from_pod(struct kern *kern, const struct kern_pod *pod, const struct frame *f);
 int kern_to_pod(struct kern *kern, const struct kern_pod *pod, uint32_t ingress_ifindex,
