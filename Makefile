@@ -131,7 +131,8 @@ bpf-tests: $(BPF_TESTS)
 
 # --- traffic for tests, demo and bench
 TOOLS := $(O)/probe $(O)/beat $(O)/traffic $(O)/daemon-double $(O)/fake-api $(O)/verdicts
-$(O)/probe: $(O)/tests/netns/probe.o
+PROBE_FILES := $(wildcard tests/netns/probe*.c)
+$(O)/probe: $(PROBE_FILES:%.c=$(O)/%.o)
 $(O)/beat: $(O)/tests/netns/beat.o
 $(O)/traffic: $(O)/tests/bench/traffic.o
 $(O)/daemon-double: $(O)/tests/netns/daemon_double.o $(call libs,dataplane base)
@@ -182,7 +183,7 @@ $(O)/.cluster-deps: tests/cluster/kubernetes.sh | $(O)/.test-deps
 # What pods of the tests run: the probe alone, and as a pause image.
 $(O)/images/probe.tar: $(O)/probe deploy/image-archive.sh
 	$(Q)rm -rf $(O)/images && mkdir -p $(O)/images/root
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -s -o $(O)/images/root/probe tests/netns/probe.c -MF /dev/null
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -s -o $(O)/images/root/probe $(PROBE_FILES:%.c=$(O)/%.o)
 	$(Q)deploy/image-archive.sh $(O)/images/root $(O)/images/pause.tar localhost/pause:test /probe wait
 	$(call say,IMAGE,$@)deploy/image-archive.sh $(O)/images/root $@ localhost/probe:test /probe
 

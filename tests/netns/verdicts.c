@@ -5,9 +5,14 @@
  * tcp/N, udp/N or icmp), for each row a line "ORACLE EVALUATOR" of allow, deny, audit.
  *
  * verdicts --rows FILE says what a file of the case table needs in order to be measured:
- * "posture WORD", "pod NAMESPACE NAME ADDRESS..." and "row FROM ADDRESS TO ADDRESS WHAT
- * WANT", where an end is NAMESPACE/NAME of a pod that runs, "node", or "x" for the outside;
- * rows to a Service say "service" instead of "row".
+ *   posture WORD
+ *   pod NAMESPACE NAME ADDRESS...       that runs here
+ *   listen END WHAT                     for a row, or for a Service that may lead there
+ *   outside ADDRESS                     that a row or a Service needs outside
+ *   row FROM ADDRESS ADDRESS WHAT WANT  from whom, its address, what it dials
+ * where an end is NAMESPACE/NAME of a pod, "node", or "x" for the outside. A Service's row
+ * dials the Service; every pod then listens on all that Services lead to, so that only
+ * translation and policy decide.
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -74,20 +79,115 @@ static int query_read(const struct world *world, char *line, struct explain_quer
 
 /* --- the case table */
 
-static bool is_live(const struct pod *pod)
+static void end_print(const struct explain_end *end)
 {
-	return pod && !pod->host_network && !pod->finished;
+	if (end->pod && case_pod_is_here(end->pod))
+		printf("%s/%s", end->pod->namespace, end->pod->name);
+	else
+		printf("%s", end->is_own_node ? "node" : "x");
 }
 
-static void end_print(const struct explain_end *end)
+static bool is_outside(const struct explain_end *end)
+{
+	return !end->is_own_node && !(end->pod && case_pod_is_here(end->pod));
+}
+
+static void addr_print(const struct bh_addr *addr)
 {
 	char text[ADDR_TEXT_MAX];
 
-	addr_format(&end->addr, text);
-	if (is_live(end->pod))
-		printf(" %s/%s %s", end->pod->namespace, end->pod->name, text);
-	else
-		printf(" %s %s", end->is_own_node ? "node" : "x", text);
+	addr_format(addr, text);
+	printf(" %s", text);
+}
+
+static void outside_print(const struct bh_addr *addr)
+{
+	printf("outside");
+	addr_print(addr);
+	printf("\n");
+}
+
+static void pods_print(const struct world *world)
+{
+	for (size_t i = 0; i < world->n_pods; i++) {
+		const struct pod *pod = world->pods[i];
+		bool is_here = case_pod_is_here(pod);
+
+		for (size_t j = 0; !is_here && !pod->finished && !pod->host_network && j < pod->n_addrs; j++)
+			outside_print(&pod->addrs[j]); /* another node is outside of this one */
+		if (!is_here)
+			continue;
+		printf("pod %s %s", pod->namespace, pod->name);
+		for (size_t j = 0; j < pod->n_addrs; j++)
+			addr_print(&pod->addrs[j]);
+		printf("\n");
+	}
+}
+
+/* --- where Services lead */
+
+static void target_print(const struct world *world, uint8_t proto, uint16_t port)
+{
+	const char *name = proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : "sctp";
+
+	printf("listen x %s/%u\n", name, port);
+	for (size_t i = 0; port && i < world->n_pods; i++)
+		if (case_pod_is_here(world->pods[i]))
+			printf("listen %s/%s %s/%u\n", world->pods[i]->namespace, world->pods[i]->name, name,
+			       port);
+}
+
+static void service_targets_print(const struct world *world, const struct service *service)
+{
+	for (size_t i = 0; i < service->n_ports; i++) {
+		const struct service_port *port = &service->ports[i];
+
+		if (!port->target_name)
+			target_print(world, port->proto, port->target);
+		for (size_t j = 0; port->target_name && j < world->n_pods; j++)
+			for (size_t k = 0; k < world->pods[j]->n_ports; k++)
+				if (strcmp(world->pods[j]->ports[k].name, port->target_name) == 0)
+					target_print(world, port->proto, world->pods[j]->ports[k].number);
+	}
+}
+
+static void slice_targets_print(const struct world *world, const struct endpoint_slice *slice)
+{
+	for (size_t i = 0; i < slice->n_ports; i++)
+		target_print(world, slice->ports[i].proto, slice->ports[i].port);
+	for (size_t i = 0; i < slice->n_endpoints; i++)
+		if (!pod_of(world, &slice->endpoints[i].addr))
+			outside_print(&slice->endpoints[i].addr);
+}
+
+static void targets_print(const struct world *world)
+{
+	for (size_t i = 0; i < world->n_services; i++)
+		service_targets_print(world, world->services[i]);
+	for (size_t i = 0; i < world->n_slices; i++)
+		slice_targets_print(world, world->slices[i]);
+}
+
+/* --- */
+
+static void row_print(const struct case_row *row)
+{
+	const struct explain_query *query = &row->query;
+
+	if (is_outside(&query->from))
+		outside_print(&query->from.addr);
+	if (is_outside(&query->to) && !row->is_service)
+		outside_print(&query->to.addr);
+	if (!row->is_service && strcmp(row->what, "icmp") != 0) {
+		printf("listen ");
+		end_print(&query->to);
+		printf(" %s\n", row->what);
+	}
+	printf("row ");
+	end_print(&query->from);
+	addr_print(&query->from.addr);
+	addr_print(&query->to.addr);
+	printf(" %s %s\n", row->what, verdict_name(row->want));
 }
 
 static int rows_print(const char *path)
@@ -95,31 +195,16 @@ static int rows_print(const char *path)
 	static const char *const postures[] = { "unset", "standard", "deny", "audit" };
 	struct case_file file;
 	struct err err = { 0 };
-	char text[ADDR_TEXT_MAX];
 
 	if (case_file_read(path, &file, &err) < 0) {
 		fprintf(stderr, "verdicts: %s\n", err.msg);
 		return 2;
 	}
 	printf("posture %s\n", postures[file.world.posture.posture]);
-	for (size_t i = 0; i < file.world.n_pods; i++) {
-		const struct pod *pod = file.world.pods[i];
-
-		if (!is_live(pod))
-			continue;
-		printf("pod %s %s", pod->namespace, pod->name);
-		for (size_t j = 0; j < pod->n_addrs; j++) {
-			addr_format(&pod->addrs[j], text);
-			printf(" %s", text);
-		}
-		printf("\n");
-	}
-	for (size_t i = 0; i < file.n_rows; i++) {
-		printf("%s", file.rows[i].is_service ? "service" : "row");
-		end_print(&file.rows[i].query.from);
-		end_print(&file.rows[i].query.to);
-		printf(" %s %s\n", file.rows[i].what, verdict_name(file.rows[i].want));
-	}
+	pods_print(&file.world);
+	targets_print(&file.world);
+	for (size_t i = 0; i < file.n_rows; i++)
+		row_print(&file.rows[i]);
 	case_file_done(&file);
 	return 0;
 }
