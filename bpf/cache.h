@@ -79,12 +79,12 @@ static __always_inline __u32 cache_hook(const struct pass *pass)
 	return pass->own.row->ifindex << 1 | pass->direction;
 }
 
-static __always_inline struct cached *cache_at(const struct tuple *came, __u64 direction)
+static __always_inline struct cached *cache_at(const struct tuple *came, __u32 hook)
 {
 	__u64 hash = (__u64)came->src.w[3] << 32 | came->dst.w[3];
 	__u32 index;
 
-	hash ^= (__u64)came->sport << 16 ^ came->dport ^ direction << 32;
+	hash ^= (__u64)came->sport << 16 ^ came->dport ^ (__u64)hook << 32;
 	hash *= 0x9e3779b97f4a7c15ULL;
 	index = hash >> 52;
 	return bpf_map_lookup_elem(&bh_cache, &index);
@@ -97,13 +97,6 @@ static __always_inline __u64 tuple_diff(const struct tuple *a, const struct tupl
 	const __u64 *x = (const void *)a, *y = (const void *)b;
 
 	return (x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]);
-}
-
-/* Nothing but the next part of a conversation? */
-static __always_inline bool cache_may_answer(const struct packet *pkt)
-{
-	return !pkt->bits && !(pkt->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
-	       (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP);
 }
 
 /* Sets the far end, as the record would have. */
@@ -124,9 +117,9 @@ static __always_inline const struct cached *cache_find(struct pass *pass)
 {
 	const struct cached *at;
 
-	if (!cache_may_answer(&pass->pkt))
+	if (!(pass->pkt.bits & PKT_TALK))
 		return NULL;
-	at = cache_at(&pass->pkt.tuple, pass->direction);
+	at = cache_at(&pass->pkt.tuple, cache_hook(pass));
 	return at && cached_holds(pass, at) ? at : NULL;
 }
 
@@ -142,32 +135,65 @@ static __always_inline int cached_pass(struct __sk_buff *skb, const struct pass 
 	return packet_rewrite(skb, &pass->pkt.tuple, &at->other, &layout) ? -BH_SERVICE_NAT : 0;
 }
 
+/* What an entry says beside tuples and the far end. */
+struct cache_mark {
+	__u32 hook;
+	__u32 ingress_ifindex;
+	__u32 revision;
+	__u32 until;
+	__u16 services;
+	__u8 nat; /* enum pass_nat */
+	bool is_translated;
+};
+
+/* A global function, as verdict_ask() is. */
+int cache_put(const struct tuple *packet, const struct tuple *other, const struct bh_flow_end *far,
+	      const struct cache_mark *mark);
+
+__noinline int cache_put(const struct tuple *packet, const struct tuple *other, const struct bh_flow_end *far,
+			 const struct cache_mark *mark)
+{
+	const struct tuple *came = packet, *leaves = other;
+	struct cached *at;
+
+	if (!packet || !other || !far || !mark)
+		return 0;
+	if (mark->nat == NAT_FORWARD) {
+		came = other;
+		leaves = packet;
+	}
+	at = cache_at(came, mark->hook);
+	if (!at)
+		return 0;
+	at->tuple = *came;
+	at->hook = mark->hook;
+	at->ingress_ifindex = mark->ingress_ifindex;
+	at->revision = mark->revision;
+	at->until = mark->until;
+	at->services = mark->services;
+	at->is_translated = mark->is_translated;
+	at->far = *far;
+	if (mark->nat)
+		at->other = *leaves;
+	return 0;
+}
+
 /* `own` and `far`: the record's ends. `until`: of flow_touch(). */
 static __always_inline void cache_keep(const struct pass *pass, const struct bh_flow_end *own,
 				       const struct bh_flow_end *far, __u64 until)
 {
-	const struct tuple *came = &pass->pkt.tuple, *leaves = &pass->other;
-	struct cached *at;
+	const struct cache_mark mark = {
+		.hook = cache_hook(pass),
+		.ingress_ifindex = pass->ingress_ifindex,
+		.revision = own->revision,
+		.until = until,
+		.services = pass->services,
+		.nat = pass->nat,
+		.is_translated = nat_is_due(pass),
+	};
 
-	if (!cache_may_answer(&pass->pkt) || until <= pass->now)
-		return;
-	if (pass->nat == NAT_FORWARD) {
-		came = &pass->other;
-		leaves = &pass->pkt.tuple;
-	}
-	at = cache_at(came, pass->direction);
-	if (!at)
-		return;
-	at->tuple = *came;
-	at->hook = cache_hook(pass);
-	at->ingress_ifindex = pass->ingress_ifindex;
-	at->revision = own->revision;
-	at->until = until;
-	at->services = pass->services;
-	at->is_translated = nat_is_due(pass);
-	at->far = *far;
-	if (pass->nat)
-		at->other = *leaves;
+	if ((pass->pkt.bits & PKT_TALK) && until > pass->now)
+		cache_put(&pass->pkt.tuple, &pass->other, far, &mark);
 }
 
 #endif

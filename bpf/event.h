@@ -8,11 +8,11 @@
 
 /* A bucket per second. Two CPUs may refill at once and grant a few more; the
  * three counts stay exact. */
-static __always_inline bool event_granted(struct bh_usage *usage, const struct pass *pass)
+static __always_inline bool event_granted(struct bh_usage *usage, const struct bh_config *config, __u64 now)
 {
-	if (pass->now - READ_ONCE(usage->refilled) >= pass->config->hz || usage->refilled == 0) {
-		WRITE_ONCE(usage->refilled, pass->now);
-		WRITE_ONCE(usage->tokens, pass->config->event_rate);
+	if (now - READ_ONCE(usage->refilled) >= config->hz || usage->refilled == 0) {
+		WRITE_ONCE(usage->refilled, now);
+		WRITE_ONCE(usage->tokens, config->event_rate);
 	}
 	if (READ_ONCE(usage->tokens) == 0)
 		return false;
@@ -37,14 +37,14 @@ static __always_inline void event_fill_service(struct bh_event *event, const str
 }
 
 static __always_inline void event_fill(struct bh_event *event, struct __sk_buff *skb, const struct pass *pass,
-				       const struct end *end, __u8 reason)
+				       __u32 ifindex, __u32 revision, __u8 reason)
 {
 	const struct packet *pkt = &pass->pkt;
 	bool reversed = pass->reversed;
 
 	event->time_ns = bpf_ktime_get_ns();
-	event->ifindex = end->row->ifindex;
-	event->revision = end->revision;
+	event->ifindex = ifindex;
+	event->revision = revision;
 	event->src = reversed ? pkt->dst : pkt->src;
 	event->dst = reversed ? pkt->src : pkt->dst;
 	event->sport = reversed ? pkt->dport : pkt->sport;
@@ -74,13 +74,15 @@ static __always_inline bool is_chatter(const struct pass *pass, __u8 reason)
 static __always_inline void event_report(struct __sk_buff *skb, const struct pass *pass,
 					 const struct end *end, __u8 reason)
 {
-	__u32 slot = end->slot;
+	__u32 slot = end->slot, zero = 0;
+	const struct bh_config *config = bpf_map_lookup_elem(&bh_config, &zero);
 	struct bh_usage *usage = bpf_map_lookup_elem(&bh_usage, &slot);
+	const struct bh_endpoint *row = endpoint_at(slot);
 	struct bh_event *event;
 
-	if (!usage || !end->row)
+	if (!usage || !row || !config)
 		return;
-	if (is_chatter(pass, reason) || !event_granted(usage, pass)) {
+	if (is_chatter(pass, reason) || !event_granted(usage, config, pass->now)) {
 		__sync_fetch_and_add(&usage->suppressed, 1);
 		return;
 	}
@@ -89,7 +91,7 @@ static __always_inline void event_report(struct __sk_buff *skb, const struct pas
 		__sync_fetch_and_add(&usage->lost, 1);
 		return;
 	}
-	event_fill(event, skb, pass, end, reason);
+	event_fill(event, skb, pass, row->ifindex, end->revision, reason);
 	bpf_ringbuf_submit(event, 0);
 	__sync_fetch_and_add(&usage->emitted, 1);
 }

@@ -61,40 +61,68 @@ static __always_inline __u64 flow_life(const struct bh_config *config, __u8 prot
 	return (__u64)seconds * config->hz;
 }
 
+/* What flow_touch() must know of a packet. */
+struct flow_news {
+	__u64 now;
+	__u8 proto;
+	__u8 tcp_flags;
+	bool is_reply;
+};
+
 /*
  * FIN and RST shorten a life and never end it (S6). A TCP flow counts as
  * established by what its opener sends after a reply: an answer alone does not
  * buy the long life. `expires` is written once a second at most, so that two
  * CPUs do not fight for the record. Returns until when one more packet like this
- * one would leave the record as it is.
+ * one would leave the record as it is. A global function, as verdict_ask() is.
  */
-static __always_inline __u64 flow_touch(struct pass *pass, const struct flow_view *view)
-{
-	struct bh_flow *flow = view->flow;
-	bool reply = flow_is_reply(view), tcp = pass->pkt.proto == IPPROTO_TCP;
-	__u8 before = flow->state, state = before;
-	__u64 expires = flow->expires, wanted, due = pass->now + pass->config->hz;
+__u64 flow_renew_life(struct bh_flow *flow, const struct bh_config *config, const struct flow_news *news);
 
-	if (reply)
+__noinline __u64 flow_renew_life(struct bh_flow *flow, const struct bh_config *config,
+				 const struct flow_news *news)
+{
+	__u64 expires, wanted, due;
+	__u8 before, state;
+	bool tcp;
+
+	if (!flow || !config || !news)
+		return 0;
+	tcp = news->proto == IPPROTO_TCP;
+	state = before = flow->state;
+	expires = flow->expires;
+	due = news->now + config->hz;
+	if (news->is_reply)
 		state |= BH_FLOW_REPLIED;
-	if (tcp && (pass->pkt.tcp_flags & (TCP_FIN | TCP_RST)))
+	if (tcp && (news->tcp_flags & (TCP_FIN | TCP_RST)))
 		state |= BH_FLOW_CLOSING;
 	if (unlikely(state != before))
 		WRITE_ONCE(flow->state, state);
-	if (tcp && reply && !(state & BH_FLOW_CLOSING))
+	if (tcp && news->is_reply && !(state & BH_FLOW_CLOSING))
 		return due < expires ? due : expires;
-	wanted = pass->now + flow_life(pass->config, pass->pkt.proto, state);
+	wanted = news->now + flow_life(config, news->proto, state);
 	if (unlikely((state ^ before) & BH_FLOW_CLOSING)) {
 		if (wanted < expires)
 			WRITE_ONCE(flow->expires, wanted);
-		return pass->now;
+		return 0;
 	}
-	if ((__s64)(wanted - expires) >= (__s64)pass->config->hz) {
+	if ((__s64)(wanted - expires) >= (__s64)config->hz) {
 		WRITE_ONCE(flow->expires, wanted);
 		expires = wanted;
 	}
 	due -= wanted - expires;
 	return due < expires ? due : expires;
+}
+
+static __always_inline __u64 flow_touch(const struct pass *pass, const struct flow_view *view)
+{
+	const struct flow_news news = {
+		.now = pass->now,
+		.proto = pass->pkt.proto,
+		.tcp_flags = pass->pkt.tcp_flags,
+		.is_reply = flow_is_reply(view),
+	};
+
+	return flow_renew_life(view->flow, pass->config, &news);
 }
 
 /* A record is for packets of its own interfaces only (S2). */

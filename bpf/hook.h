@@ -106,9 +106,15 @@ __noinline int packet_parse(struct __sk_buff *skb, struct packet *pkt, __u32 fla
  * sets again whatever this has set by then. */
 static __always_inline bool packet_parse_plain(struct __sk_buff *skb, struct packet *pkt)
 {
+	int r;
+
 	if (pkt->ethertype == ETH_P_IP)
-		return parse_ipv4(skb, pkt, true) == 0;
-	return parse_ipv6(skb, pkt, false, true) == 0;
+		r = parse_ipv4(skb, pkt, true);
+	else
+		r = parse_ipv6(skb, pkt, false, true);
+	if (r == 0 && !pkt->bits && !(pkt->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
+		pkt->bits = PKT_TALK;
+	return r == 0;
 }
 
 static __always_inline int ip_parse(struct __sk_buff *skb, struct pass *pass)

@@ -26,6 +26,7 @@ enum packet_bits {
 	PKT_GROUP_MAC = 1 << 2, /* the frame itself goes to a group */
 	PKT_SYN = 1 << 3,	/* TCP that asks to open: SYN without ACK, RST, FIN */
 	PKT_EXT = 1 << 4,	/* IPv6 headers stood before the protocol's */
+	PKT_TALK = 1 << 5,	/* nothing but the next part of a conversation */
 };
 
 /* A connection as one of its packets names it. No padding: the second half is the
