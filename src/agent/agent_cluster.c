@@ -71,6 +71,7 @@ static cJSON *kind_json(const struct cluster_kind_status *kind)
 	    !cJSON_AddBoolToObject(json, "synced", kind->synced) ||
 	    !cJSON_AddNumberToObject(json, "objects", (double)kind->objects) ||
 	    !cJSON_AddNumberToObject(json, "unreadable", (double)kind->unreadable) ||
+	    !cJSON_AddNumberToObject(json, "faulty", (double)kind->faulty) ||
 	    !cJSON_AddNumberToObject(json, "lists", (double)kind->counts.lists) ||
 	    !cJSON_AddNumberToObject(json, "events", (double)kind->counts.events) ||
 	    !cJSON_AddNumberToObject(json, "troubles", (double)kind->counts.troubles))

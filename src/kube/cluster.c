@@ -243,6 +243,7 @@ struct cluster_kind_status cluster_status(const struct cluster *cluster, unsigne
 		.why = watch->is_degraded ? watch->why : "",
 		.objects = watch->live.n,
 		.unreadable = watch->live.n_unreadable,
+		.faulty = watch->live.n_faulty,
 		.counts = watch->counts,
 	};
 }

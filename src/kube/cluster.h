@@ -68,6 +68,7 @@ struct cluster_kind_status {
 	const char *why;
 	size_t objects;
 	size_t unreadable; /* of them, known by name only */
+	size_t faulty;	   /* of them, not as they are now: as they were, in part, or by name only */
 	struct watch_counts counts;
 };
 unsigned int cluster_n_kinds(const struct cluster *cluster); /* that are watched */

@@ -55,7 +55,7 @@ const char *object_words(const struct object *object)
 	static char words[2 * OBJECT_NAME_MAX + 2];
 	struct object_names names = object_names(object);
 
-	snprintf(words, sizeof(words), "%s/%s", names.namespace, names.name);
+	snprintf(words, sizeof(words), "%s%s%s", names.namespace, *names.namespace ? "/" : "", names.name);
 	return words;
 }
 
@@ -145,5 +145,6 @@ int object_read(const struct object_kind *kind, const cJSON *json, bool must_say
 	*ret = object_new(kind, &names, body);
 	if (!*ret)
 		return err_set(err, ENOMEM, "%s %s/%s", kind->kind, names.namespace, names.name);
+	(*ret)->is_faulty = r != 0;
 	return r != 0;
 }

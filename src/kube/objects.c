@@ -116,6 +116,7 @@ static void object_link(struct objects *objects, struct object *object)
 	bucket_add(objects, object);
 	objects->v[objects->n++] = object;
 	objects->n_unreadable += !object->body;
+	objects->n_faulty += object->is_faulty;
 }
 
 /* Takes an object out of the set, which keeps its order of no meaning. */
@@ -127,6 +128,7 @@ static void object_unlink(struct objects *objects, struct object *object)
 		at = &(*at)->next;
 	*at = object->next;
 	objects->n_unreadable -= !object->body;
+	objects->n_faulty -= object->is_faulty;
 	objects->v[object->at] = objects->v[--objects->n];
 	objects->v[object->at]->at = object->at;
 }
@@ -168,6 +170,17 @@ int objects_remove(struct objects *objects, struct object *object, struct feed *
 	return 0;
 }
 
+void objects_confirm(struct objects *objects, struct object *old, struct object *object)
+{
+	struct objects *owner =
+		objects->base && is_confirmed(objects->base, old) ? objects->base : objects;
+
+	owner->n_faulty += object->is_faulty;
+	owner->n_faulty -= old->is_faulty;
+	old->is_faulty = object->is_faulty;
+	object_free(object);
+}
+
 /* True: the base says the same, and `object` is freed. */
 static bool overlay_confirm(struct objects *overlay, struct object *object)
 {
@@ -177,7 +190,7 @@ static bool overlay_confirm(struct objects *overlay, struct object *object)
 		return false;
 	old->round = overlay->base->round;
 	overlay->n_same++;
-	object_free(object);
+	objects_confirm(overlay, old, object);
 	return true;
 }
 

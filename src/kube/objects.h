@@ -59,6 +59,7 @@ struct object {
 	uint32_t hash;
 	uint32_t at;
 	uint32_t round; /* of the list that last said the same */
+	bool is_faulty; /* what it is now cannot be read, or not all of it; the body is older or partial */
 	char names[];	/* namespace, name, uid, each with its end; nothing where the body has them */
 };
 
@@ -66,6 +67,7 @@ struct objects {
 	struct object **v;
 	size_t n, cap;
 	size_t n_unreadable; /* without a body */
+	size_t n_faulty;     /* with those */
 	struct object **buckets;
 	size_t n_buckets; /* a power of two, or 0 */
 
@@ -82,7 +84,7 @@ struct objects {
  * the body has them. */
 struct object *object_new(const struct object_kind *kind, const struct object_names *names, void *body);
 struct object_names object_names(const struct object *object);
-/* "namespace/name" for people, valid until the next call. */
+/* "namespace/name", or "name", for people, valid until the next call. */
 const char *object_words(const struct object *object);
 
 /* Reads what every object has, then the rest by its kind. 1: usable in part or
@@ -107,6 +109,8 @@ int objects_remove(struct objects *objects, struct object *object, struct feed *
 /* Does `object` say the same as `old` (may be null)? One that cannot be used says
  * nothing, so what it was stays. */
 bool object_same(const struct object *old, const struct object *object);
+/* `object`, which is freed, was the same as `old`, which is one of these. */
+void objects_confirm(struct objects *objects, struct object *old, struct object *object);
 /* Makes the base what the overlay says, which is empty then. 1: something changed, 0:
  * nothing did. */
 int objects_commit(struct objects *overlay, struct feed *feed);

@@ -61,19 +61,31 @@ void watch_report(const struct watch *watch, bool is_error, const char *fmt, ...
 		watch->env->report(is_error, line.data, watch->env->data);
 }
 
+size_t watch_lasting(const struct watch *watch)
+{
+	return watch->counts.refused + watch->live.n_faulty;
+}
+
 void watch_is_well(struct watch *watch)
 {
+	size_t lasting = watch_lasting(watch);
+
 	backoff_healthy(&watch->backoff, pollset_now_ms());
 	watch->errors_since_ms = 0;
-	if (!watch->is_degraded || watch->counts.refused)
+	if (!watch->is_degraded || (lasting && lasting == watch->n_lasting))
 		return;
-	watch->is_degraded = false;
+	watch->n_lasting = lasting;
+	watch->is_degraded = lasting;
+	if (lasting)
+		return (void)snprintf(watch->why, sizeof(watch->why),
+				      "%zu objects are refused or not read wholly; the log names them", lasting);
 	watch_report(watch, false, "recovered, %zu objects", watch->live.n);
 }
 
 void watch_degrade(struct watch *watch, const char *why, int64_t wait_ms)
 {
 	watch->counts.troubles++;
+	watch->n_lasting = 0;
 	if (watch->is_degraded && strcmp(watch->why, why) == 0)
 		return; /* said already */
 	if (!watch->is_degraded)
@@ -215,6 +227,8 @@ int watch_commit(struct watch *watch, const char *version)
 	int changed;
 
 	if (objects_count(&watch->shadow) == 0 && watch->live.n > 0 && !watch->confirming) {
+		watch_report(watch, true, "suddenly empty; keeping the %zu objects known until a second list says so",
+			     watch->live.n);
 		watch->confirming = true;
 		return 1;
 	}
@@ -222,6 +236,7 @@ int watch_commit(struct watch *watch, const char *version)
 	if (changed < 0)
 		return changed;
 	watch->counts.refused = 0;
+	watch->n_lasting = watch_lasting(watch); /* the last of them was said while it came in */
 	snprintf(watch->version, sizeof(watch->version), "%s", version);
 	watch->state = WATCH_WATCHING;
 	watch->synced = true;

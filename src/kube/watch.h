@@ -104,6 +104,7 @@ struct watch {
 	bool is_degraded;
 	time_t degraded_since; /* for people */
 	char why[300];
+	size_t n_lasting; /* watch_lasting() when `why` was the last of those; else 0 */
 	struct watch_counts counts;
 };
 
@@ -122,6 +123,8 @@ int watch_judge(struct watch *watch, enum watch_next next, bool is_trouble, int6
  * it must be confirmed first. -ENOMEM: the live objects stay. */
 int watch_commit(struct watch *watch, const char *version);
 void watch_is_well(struct watch *watch);
+/* Objects that keep the kind degraded while all else is well: refused, or not read wholly. */
+size_t watch_lasting(const struct watch *watch);
 /* wait_ms negative: nothing is waited for. */
 void watch_degrade(struct watch *watch, const char *why, int64_t wait_ms);
 void watch_report(const struct watch *watch, bool is_error, const char *fmt, ...)

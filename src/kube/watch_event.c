@@ -39,7 +39,17 @@ static int refuse(struct watch *watch, struct object *object)
 		return watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s", why);
 	if (watch->counts.refused++ == 0)
 		watch_degrade(watch, why, -1);
+	watch->n_lasting = watch_lasting(watch);
 	return 0;
+}
+
+/* R23, C12: enforced is what could be read of it, or what it was before. */
+static void say_fault(struct watch *watch, const struct object *object, const struct err *err)
+{
+	char why[300];
+
+	snprintf(why, sizeof(why), "%.120s: %.170s", object_words(object), err->msg);
+	watch_degrade(watch, why, -1);
 }
 
 static int put(struct watch *watch, struct object *object)
@@ -50,7 +60,7 @@ static int put(struct watch *watch, struct object *object)
 	if (!old && objects_count(target) >= watch->max)
 		return refuse(watch, object);
 	if (object_same(old, object)) {
-		object_free(object);
+		objects_confirm(target, (struct object *)(uintptr_t)old, object);
 		return 0;
 	}
 	if (objects_put(target, object, feed_of(watch, target)) < 0)
@@ -98,6 +108,8 @@ static void advance(struct watch *watch, const char *version)
 static int on_object(struct watch *watch, const char *type, struct object *object, const char *version, int r,
 		     const struct err *err)
 {
+	bool is_faulty = r > 0;
+
 	if (!version[0]) {
 		r = watch_judge(watch, WATCH_NEXT_LIST, true, -1, "%s event: %s: no resourceVersion", type,
 				object_words(object));
@@ -111,17 +123,19 @@ static int on_object(struct watch *watch, const char *type, struct object *objec
 			advance(watch, version);
 		return r;
 	}
-	if (r > 0)
-		watch_report(watch, true, "%s: %s", object_words(object), err->msg);
-	r = check_successor(watch, object);
-	if (r < 0) {
+	if (check_successor(watch, object) < 0) {
 		object_free(object);
-		return r;
+		return -ECANCELED;
 	}
+	if (is_faulty)
+		say_fault(watch, object, err);
 	r = put(watch, object);
-	if (r == 0)
-		advance(watch, version);
-	return r;
+	if (r < 0)
+		return r;
+	advance(watch, version);
+	if (is_faulty)
+		watch->n_lasting = watch_lasting(watch);
+	return 0;
 }
 
 static int on_object_json(struct watch *watch, const char *type, const cJSON *json)
@@ -293,6 +307,6 @@ int watch_on_item(char *text, size_t len, void *data, struct err *err)
 	if (r < 0)
 		return err_wrap(err, r, "item %zu", objects_count(&watch->shadow));
 	if (r > 0)
-		watch_report(watch, true, "%s: %s", object_words(object), err->msg);
+		say_fault(watch, object, err);
 	return put(watch, object);
 }

@@ -286,19 +286,40 @@ void apiserver_fault(struct apiserver *server, struct apiserver_fault fault)
 
 void apiserver_forgive(struct apiserver *server)
 {
-	LOCKED(server, server->n_faults = 0);
+	pthread_mutex_lock(&server->lock);
+	server->n_faults = 0;
+	server->forgiven++;
+	pthread_cond_broadcast(&server->news);
+	pthread_mutex_unlock(&server->lock);
 }
 
 void apiserver_compact(struct apiserver *server)
 {
-	LOCKED(server, server->compacted = ++server->version);
+	pthread_mutex_lock(&server->lock);
+	server->version++;
+	for (int kind = 0; kind < APISERVER_KINDS; kind++)
+		server->compacted[kind] = server->version;
+	pthread_mutex_unlock(&server->lock);
 }
 
 void apiserver_end_watches(struct apiserver *server, bool clean)
 {
 	pthread_mutex_lock(&server->lock);
-	server->cuts++;
+	for (int kind = 0; kind < APISERVER_KINDS; kind++)
+		server->cuts[kind]++;
 	server->cut_clean = clean;
+	pthread_cond_broadcast(&server->news);
+	pthread_mutex_unlock(&server->lock);
+}
+
+void apiserver_expire(struct apiserver *server, const char *kind_name)
+{
+	int kind = apiserver_kind_of(kind_name);
+
+	pthread_mutex_lock(&server->lock);
+	server->compacted[kind] = ++server->version;
+	server->cuts[kind]++;
+	server->cut_clean = true;
 	pthread_cond_broadcast(&server->news);
 	pthread_mutex_unlock(&server->lock);
 }

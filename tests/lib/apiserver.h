@@ -28,7 +28,8 @@ struct apiserver_fault {
 	const char *type;    /* application/json */
 	const char *body;
 	size_t body_len; /* 0: strlen(body) */
-	bool silent;	 /* never answers */
+	bool silent;	 /* never answers; forgiven, it hangs up */
+	bool held;	 /* answers when it is forgiven, as if nothing had been */
 	bool bytewise;	 /* one byte at a time */
 	size_t cut;	 /* the connection breaks after so many bytes of the body; 0: never */
 	bool cut_clean;	 /* it ends there as if that were all */
@@ -73,6 +74,8 @@ void apiserver_say(struct apiserver *server, const char *kind, const char *line)
 void apiserver_repeat(struct apiserver *server, const char *kind, unsigned int back);
 /* Watches end now. */
 void apiserver_end_watches(struct apiserver *server, bool clean);
+/* Watches of a kind end now, and only a list helps: their versions answer 410. */
+void apiserver_expire(struct apiserver *server, const char *kind);
 /* Watches from versions before now answer 410. */
 void apiserver_compact(struct apiserver *server);
 

@@ -281,9 +281,9 @@ static int watch_serve(struct out *out, int kind, size_t at, unsigned int cuts, 
 
 		pthread_mutex_lock(&server->lock);
 		lines = watch_news(server, kind, &at);
-		if (!lines && !server->stopped && cuts == server->cuts)
+		if (!lines && !server->stopped && cuts == server->cuts[kind])
 			apiserver_wait(server);
-		version = server->cuts != cuts || server->stopped;
+		version = server->cuts[kind] != cuts || server->stopped;
 		if (!lines && server->bookmarks && !version)
 			lines = bookmark_text(kind, server->version, false);
 		pthread_mutex_unlock(&server->lock);
@@ -313,8 +313,8 @@ static int answer_watch(struct out *out, int kind, const char *target)
 	if (strstr(target, "sendInitialEvents") && server->streaming == APISERVER_REFUSES)
 		return answer_text(out, 422, "application/json", "", status_invalid, strlen(status_invalid));
 	pthread_mutex_lock(&server->lock);
-	cuts = server->cuts;
-	r = !initial && version < server->compacted;
+	cuts = server->cuts[kind];
+	r = !initial && version < server->compacted[kind];
 	pthread_mutex_unlock(&server->lock);
 	if (r)
 		return answer_text(out, 410, "application/json", "", status_gone, strlen(status_gone));
@@ -333,12 +333,15 @@ static int answer_watch(struct out *out, int kind, const char *target)
 	return r;
 }
 
-static void stay_silent(struct conn *conn)
+/* Until the mistakes are forgiven. */
+static void hold_back(struct conn *conn)
 {
 	struct apiserver *server = conn->server;
+	unsigned int forgiven;
 
 	pthread_mutex_lock(&server->lock);
-	while (!server->stopped && !peer_is_gone(conn))
+	forgiven = server->forgiven;
+	while (!server->stopped && server->forgiven == forgiven && !peer_is_gone(conn))
 		apiserver_wait(server);
 	pthread_mutex_unlock(&server->lock);
 }
@@ -413,7 +416,9 @@ int apiserver_answer(struct conn *conn, const char *request)
 	if (fault.cut)
 		out.left = fault.cut;
 	if (fault.silent)
-		return stay_silent(conn), -1;
+		return hold_back(conn), -1;
+	if (fault.held)
+		hold_back(conn);
 	if (has_fault && (fault.status || fault.flood))
 		return answer_fault(&out, &fault);
 	if (!authorised)

@@ -53,9 +53,10 @@ struct apiserver {
 	size_t n_events;
 	struct asked *asked;
 	size_t n_asked;
-	long version, compacted;
+	long version, compacted[APISERVER_KINDS];
 	_Atomic int64_t told_ns;
-	unsigned int cuts;
+	unsigned int cuts[APISERVER_KINDS];
+	unsigned int forgiven;
 	bool cut_clean, bookmarks, lose;
 	enum apiserver_streaming streaming;
 	char token[256];

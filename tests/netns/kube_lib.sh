@@ -7,9 +7,29 @@
 #   policy_object NAME SPEC        a policy there, SPEC as JSON
 #   kube_daemon_start [FLAG...]    the daemon on that server; waits for nothing
 #   status_says PATTERN            in `bulkheadctl status -o json`, without blanks
+#   readyz_says PATTERN            in a line of /readyz
+#   cert_new NAME DAYS [IP [CA]]   makes $scratch/NAME.crt and .key, of the authority ca
+#
+# With tls=1 the server speaks TLS, by the certificate "server".
+
+cert_new() { # name days [address [authority]]
+	local name=$scratch/$1 ca=$scratch/${4:-ca}
+	[ -e "$ca.crt" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+		-subj "/CN=${ca##*/}" -keyout "$ca.key" -out "$ca.crt" 2>/dev/null || return 1
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$name.key" \
+		-out "$name.csr" 2>/dev/null &&
+		openssl x509 -req -in "$name.csr" -CA "$ca.crt" -CAkey "$ca.key" -CAcreateserial -days "$2" \
+			-extfile <(echo "subjectAltName=IP:${3:-127.0.0.1}") -out "$name.crt" 2>/dev/null
+}
+scheme=http authority= api_tls=()
+if [ -n "${tls:-}" ]; then
+	cert_new server 30 || exit 1
+	scheme=https authority="certificate-authority: $scratch/ca.crt"
+	api_tls=("$scratch/server.crt" "$scratch/server.key")
+fi
 
 mkfifo "$scratch/api-in"
-"$BUILD/fake-api" <"$scratch/api-in" >"$scratch/api-out" 2>"$scratch/api-err" &
+"$BUILD/fake-api" "${api_tls[@]}" <"$scratch/api-in" >"$scratch/api-out" 2>"$scratch/api-err" &
 keep api $!
 exec 8>"$scratch/api-in"
 said=1
@@ -29,9 +49,10 @@ apiVersion: v1
 kind: Config
 current-context: test
 contexts: [{ name: test, context: { cluster: test, user: test } }]
-clusters: [{ name: test, cluster: { server: "http://127.0.0.1:$port" } }]
-users: [{ name: test, user: { token: canary-of-a-token } }]
+clusters: [{ name: test, cluster: { server: "$scheme://127.0.0.1:$port", $authority } }]
+users: [{ name: test, user: { tokenFile: $scratch/token } }]
 END
+echo canary-of-a-token >"$scratch/token"
 
 kube_daemon_start() { # flags...
 	"$BUILD/bulkheadd" --kubeconfig "$scratch/kubeconfig" --run-dir "$run_dir" --pin-root "$pin_root" \
@@ -40,3 +61,10 @@ kube_daemon_start() { # flags...
 	keep daemon "$daemon_pid"
 }
 status_says() { ctl status -o json 2>/dev/null | tr -d '[:space:]' | grep -qE "$1"; }
+readyz() {
+	exec 9<>/dev/tcp/127.0.0.1/9470 || return 1
+	printf 'GET /readyz HTTP/1.0\r\n\r\n' >&9
+	cat <&9
+	exec 9>&-
+}
+readyz_says() { readyz | grep -qE -- "$1"; }

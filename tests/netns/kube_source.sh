@@ -1,18 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Objects from an API server (a scripted one), enforced on real pods: policies and
-# labels come and go, the server goes away and comes back.
+# labels come and go, the server goes away and comes back. What it may say wrong: kube_bad_input.sh.
 . "$(dirname "$0")/lib.sh"
 . "$netns_dir/kube_lib.sh"
 
 start() { kube_daemon_start --pod-wait 2 --log-level debug; }
-readyz() {
-	exec 9<>/dev/tcp/127.0.0.1/9470 || return 1
-	printf 'GET /readyz HTTP/1.0\r\n\r\n' >&9
-	cat <&9
-	exec 9>&-
-}
-readyz_says() { readyz | grep -qE "$1"; }
 soon() { wait_for 5 "$@"; }
 
 for app in web db job; do pod_object "$app" "$app" || exit 1; done
@@ -22,7 +15,7 @@ any_from_job='{"podSelector":{"matchLabels":{"app":"db"}},"ingress":[{"from":[{"
 policy_object db "$only_web" || exit 1
 
 # --- a server that refuses: the node takes no pods
-api 'refuse|403'
+api 'fault|/|status=403'
 start
 wait_for 15 readyz_says 'networkpolicies: not synced, degraded since .*HTTP 403'
 check 'a kind that was never listed is named by readyz' \
@@ -70,24 +63,6 @@ pod_object web web
 pod_object job job
 policy_object db "$only_web"
 check 'and back to the first policy' soon enforced
-
-# --- the server says what is wrong: see tests/unit/kube/test_bad_input.c for all of it
-bad_answer() { # name answer what-is-said
-	api "answer|$2" && api cut
-	check "$1: readyz names kind, cause and since when" soon readyz_says "^pods: synced, degraded since 20.*Z: .*$3"
-	check "$1: status too" soon status_says "\"kind\":\"pods\"[^}]*\"degradedSince\":\"20[^}]*$(echo "$3" | tr -d ' ')"
-	check "$1: the log too" grep -qE "kubernetes pods: .*$3; keeping the [0-9]+ objects known" "$scratch/daemon.log"
-	check "$1: and enforcement goes on" enforced
-	api obey
-	check "$1: all is well when the server is" wait_for 40 status_says '"degraded":null'
-}
-bad_answer 'no rights' 'pods|403|application/json|{"reason":"Forbidden","message":"no"}' 'HTTP 403: Forbidden: no'
-bad_answer 'a web page' 'pods|200|text/html|<html>' 'something else answers'
-api 'say|pods|{"type":"ADDED","object":{"kind":"Secret","apiVersion":"v1"}}'
-check 'an event of another kind is named in the log' soon \
-	grep -q 'kubernetes pods: ADDED event: kind: is Secret, not Pod; keeping' "$scratch/daemon.log"
-check 'and is followed by a list' wait_for 40 status_says '"degraded":null'
-check 'under the same policy' enforced
 
 # --- the server goes away
 api stop

@@ -139,14 +139,14 @@ sed -i "s|^manifests: .*|source: kubernetes|" "$scratch/settings.yaml"
 flags=(--kubeconfig "$scratch/kubeconfig")
 says 'a server that lets us in' ok 'apiserver +http://127.0.0.1:[0-9]+ answers'
 like 'and all that we need' "$answer" '^ok +rights +may list and watch all 6 kinds'
-now() { LC_ALL=C date -u -d "$1" '+%a, %d %b %Y %H:%M:%S GMT'; }
-api "date|$(now now)"
+clock() { LC_ALL=C date -u -d "$1" '+fault|/version|status=200|body={}|header=Date: %a, %d %b %Y %H:%M:%S GMT'; }
+api "$(clock now)"
 says 'clocks that agree' ok 'time +within'
-api obey && api "date|$(now '1 minute ago')"
+api obey && api "$(clock '1 minute ago')"
 says 'a clock that is a minute off is a warning' warning "time .*(59|6[0-9]) s ahead of the API server's"
-api obey && api "date|$(now '1 hour')"
+api obey && api "$(clock '1 hour')"
 says 'an hour is a failure' FAIL "time .*3[56][0-9][0-9] s behind the API server's -> set" 1
-api obey && api 'answer|networkpolicies|403|application/json|{}'
+api obey && api 'fault|networkpolicies|status=403|body={}'
 says 'a right that is missing is named' FAIL \
 	'rights +denied: list networkpolicies \(HTTP 403\), watch networkpolicies \(HTTP 403\) -> apply' 1
 api obey && api stop

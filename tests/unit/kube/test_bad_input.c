@@ -9,7 +9,7 @@
  *	events, versions, streams, silence, backoff, 401	test_watch.c
  *	lines, items, cut at every byte				test_line.c, test_scan_pod.c
  *	tokens, CA, TLS, kubeconfig				test_api_config.c
- *	what readyz and bulkheadctl make of it			tests/netns/kube_source.sh
+ *	what readyz and bulkheadctl make of it			tests/netns/kube_bad_input.sh
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -310,6 +310,8 @@ static void an_object_that_cannot_be_used_is_named_and_the_rest_counts(void **st
 	start_synced(client);
 	assert_int_equal(pods(client), 1200);
 	assert_int_equal(kubeclient_status(client, "pods").unreadable, 2);
+	assert_int_equal(kubeclient_status(client, "pods").faulty, 2);
+	assert_true(kubeclient_status(client, "pods").degraded);
 	assert_true(kubeclient_said(client, "! pods: shop/odd: metadata.labels"));
 	assert_null(cluster_pod_for(client->cluster, "shop", "odd"));
 }
@@ -327,6 +329,40 @@ static void an_object_that_turns_bad_keeps_its_last_good_form(void **state)
 			      apiserver_watching(client->server) == CLUSTER_KINDS);
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "pod-7"));
 	assert_int_equal(pods(client), 1201);
+}
+
+static bool why_is(const struct kubeclient *client, const char *why)
+{
+	struct cluster_kind_status status = kubeclient_status(client, "pods");
+
+	return status.degraded == (*why != 0) && strstr(status.why, why);
+}
+
+static void objects_that_turn_bad_keep_the_kind_degraded_until_they_are_good(void **state)
+{
+	struct kubeclient *client = *state;
+
+	start_synced(client);
+	apiserver_put(client->server, "pods", "shop", "pod-7", "pod-7", "\"app\":[]", NULL);
+	apiserver_put(client->server, "pods", "shop", "pod-8", "pod-8", "\"app\":[]", NULL);
+	UNTIL(client, why_is(client, "shop/pod-8: metadata.labels.app: must be a string"));
+	assert_int_equal(kubeclient_status(client, "pods").faulty, 2);
+	assert_int_equal(kubeclient_status(client, "pods").unreadable, 0);
+	/* Through other trouble and a list. */
+	apiserver_fault(client->server, (struct apiserver_fault){ .match = "/pods?", .status = 403 });
+	apiserver_end_watches(client->server, true);
+	UNTIL(client, why_is(client, "HTTP 403"));
+	UNTIL(client, why_is(client, "2 objects are refused or not read wholly"));
+	relist_pods(client);
+	UNTIL(client, why_is(client, "shop/pod-8: ") || why_is(client, "shop/pod-7: "));
+	UNTIL(client, strcmp(kubeclient_status(client, "pods").state, "watching") == 0);
+	assert_int_equal(kubeclient_status(client, "pods").faulty, 2);
+	apiserver_delete(client->server, "pods", "shop", "pod-8");
+	UNTIL(client, why_is(client, "1 objects are refused or not read wholly"));
+	apiserver_put(client->server, "pods", "shop", "pod-7", "pod-7", "\"app\":\"web\"", NULL);
+	UNTIL(client, why_is(client, ""));
+	assert_int_equal(kubeclient_status(client, "pods").faulty, 0);
+	assert_true(kubeclient_said(client, "pods: recovered, 1200 objects"));
 }
 
 static void a_nul_in_an_annotation_hurts_nobody(void **state)
@@ -411,6 +447,7 @@ int main(void)
 		T(an_unconfirmed_emptiness_is_forgotten_after_an_error),
 		T(an_object_that_cannot_be_used_is_named_and_the_rest_counts),
 		T(an_object_that_turns_bad_keeps_its_last_good_form),
+		T(objects_that_turn_bad_keep_the_kind_degraded_until_they_are_good),
 		T(a_nul_in_an_annotation_hurts_nobody),
 		T(more_objects_than_the_limit_are_refused),
 		T(objects_beyond_the_limit_are_refused_one_by_one),
