@@ -40,12 +40,20 @@ static void refusals_tell(struct agent *agent)
 {
 	struct err why = { 0 };
 	size_t n = tables_refused(agent->enforce.tables, &why);
+	struct tables_usage usage = { 0 };
 
 	if (n)
 		health_bad(&agent->health, HEALTH_ROOM, "%zu endpoint%s closed: %s", n,
 			   n == 1 ? " is" : "s are", why.msg);
 	else
 		health_good(&agent->health, HEALTH_ROOM);
+	tables_usage_get(agent->enforce.tables, &usage);
+	if (usage.unfit)
+		health_bad(&agent->health, HEALTH_PEERS,
+			   "%s is full: %zu addresses of pods beyond its %d are matched by no selector",
+			   BH_MAP_PEERS, usage.unfit, BH_PEERS_MAX);
+	else
+		health_good(&agent->health, HEALTH_PEERS);
 }
 
 static void recompile_done(struct agent *agent, bool changed)

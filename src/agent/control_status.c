@@ -83,6 +83,7 @@ static bool tables_add(cJSON *json, const struct agent *agent)
 	       usage_add(tables, "verdicts", usage.verdicts, BH_VERDICTS_MAX) &&
 	       usage_add(tables, "ports", usage.ports, BH_PORTS_MAX) &&
 	       usage_add(tables, "flows", agent->metrics.flows, BH_FLOWS_MAX) &&
+	       cJSON_AddNumberToObject(json, "unfitPeers", (double)usage.unfit) &&
 	       cJSON_AddNumberToObject(json, "subjects", (double)usage.subjects) &&
 	       cJSON_AddNumberToObject(json, "classes", (double)usage.classes);
 }

@@ -13,6 +13,7 @@
 enum health_part {
 	HEALTH_ENFORCE,	  /* the last change could not be brought into the kernel */
 	HEALTH_ROOM,	  /* policies of some endpoints do not fit, so they are closed */
+	HEALTH_PEERS,	  /* addresses of pods do not fit, so no selector matches them */
 	HEALTH_MANIFESTS, /* a file is broken or the folder unreadable */
 	HEALTH_CLUSTER,	  /* a kind of object is not up to date with the API server */
 	HEALTH_NODE,	  /* the node's own addresses could not be read */

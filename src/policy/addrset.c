@@ -196,14 +196,20 @@ void address_settle(struct addrset *set, struct address *address)
 
 void addrset_clean(struct addrset *set)
 {
-	while (set->dirty) {
-		struct address *address = set->dirty;
+	struct address *next = set->dirty;
 
-		set->dirty = address->next_dirty;
-		address->dirty = false;
-		address_settle(set, address);
-	}
+	set->dirty = NULL;
 	set->n_dirty = 0;
+	while (next) {
+		struct address *address = next;
+
+		next = address->next_dirty;
+		address->dirty = false;
+		if (address->unfit)
+			address_dirty(set, address);
+		else
+			address_settle(set, address);
+	}
 }
 
 /* --- who holds it */

@@ -30,6 +30,7 @@ struct address {
 	struct address *next_dirty;
 	bool dirty;    /* the row may not be what is wanted */
 	bool settling; /* in a class that is to be merged: dirty behind the fence */
+	bool unfit;    /* bh_peers had no room for the row it needs: stays dirty */
 };
 
 #define ADDRSET_CHUNK 256
@@ -55,7 +56,7 @@ struct address *addrset_get(struct addrset *set, const struct bh_addr *addr);
 /* Frees it if nobody needs it: no pod, no row, not dirty, not settling. */
 void address_settle(struct addrset *set, struct address *address);
 void address_dirty(struct addrset *set, struct address *address);
-/* Nothing is dirty any more. Addresses that are needed no longer are freed. */
+/* Nothing is dirty any more but what is unfit. Addresses that are needed no longer are freed. */
 void addrset_clean(struct addrset *set);
 
 /* Calls for each address from `first` to `last`, both included, in order. */

@@ -40,6 +40,8 @@ static void addrs_commit(const struct planner *p)
 			t->state->n_peers++;
 		}
 	}
+	t->state->n_unfit = t->n_unfit;
+	t->state->peers_freed = t->n_unfit && t->state->n_peers < p->n_peers;
 }
 
 static void members_count(const struct regions *regions, int step)

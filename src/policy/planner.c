@@ -254,7 +254,7 @@ static int capacity_check(const struct planner *p, struct err *err)
 		size_t n, max;
 	} tables[] = {
 		{ BH_MAP_VERDICTS, p->n_verdicts, BH_VERDICTS_MAX },
-		{ BH_MAP_PEERS, p->n_peers, BH_PEERS_MAX },
+		{ BH_MAP_PEERS, p->n_peers, p->t->state->peers_max },
 		{ BH_MAP_PREFIXES, p->n_prefixes, BH_PREFIXES_MAX },
 	};
 

@@ -33,9 +33,15 @@ struct tables *tables_new(void)
 {
 	struct tables *tables = calloc(1, sizeof(*tables));
 
-	if (!tables || tables_init(tables) == 0)
-		return tables;
-	return tables_free(tables);
+	if (!tables || tables_init(tables) < 0)
+		return tables_free(tables);
+	tables->state.peers_max = BH_PEERS_MAX;
+	return tables;
+}
+
+void tables_limit_peers(struct tables *tables, size_t max)
+{
+	tables->state.peers_max = max;
 }
 
 struct tables *tables_free(struct tables *tables)
@@ -51,6 +57,7 @@ struct tables *tables_free(struct tables *tables)
 int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, struct err *err)
 {
 	uint32_t last_class = tables->state.last_class, revision = tables->state.revision;
+	size_t peers_max = tables->state.peers_max;
 	struct compile *c = &tables->compile;
 	uint32_t last_number = c->subjects.last_number;
 
@@ -59,6 +66,7 @@ int tables_adopt(struct tables *tables, const struct bh_snapshot *snapshot, stru
 		return err_set(err, ENOMEM, "adopting the kernel's tables");
 	tables->state.last_class = last_class;
 	tables->state.revision = revision;
+	tables->state.peers_max = peers_max;
 	c->subjects.last_number = last_number;
 	if (state_adopt(&tables->state, snapshot, &c->addrs, &c->signatures, &c->lists,
 			&c->subjects.last_number) < 0)
@@ -170,7 +178,7 @@ size_t tables_refused(const struct tables *tables, struct err *ret_why)
 
 bool tables_need_fence(const struct tables *tables)
 {
-	return sweep_waits(&tables->state, &tables->compile);
+	return tables->state.peers_freed || sweep_waits(&tables->state, &tables->compile);
 }
 
 uint64_t tables_fence(struct tables *tables)
@@ -204,6 +212,7 @@ void tables_usage_get(const struct tables *tables, struct tables_usage *ret_usag
 		.subjects = state->n_live,
 		.classes = state->n_classes + 1,
 		.peers = state->n_peers,
+		.unfit = state->n_unfit,
 		.prefixes = state->n_prefixes,
 		.verdicts = state->n_verdicts,
 		.ports = tables->compile.lists.n_used,

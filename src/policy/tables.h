@@ -51,11 +51,14 @@ void plan_done(struct plan *plan);
 /* How full the tables are, with what waits to be erased. */
 struct tables_usage {
 	size_t subjects, classes, peers, prefixes, verdicts, ports;
+	size_t unfit; /* addresses of pods that bh_peers has no room for: no selector matches them */
 };
 
 struct tables;
 struct tables *tables_new(void); /* null: out of memory */
 struct tables *tables_free(struct tables *tables);
+/* For tests: rows in bh_peers instead of BH_PEERS_MAX. */
+void tables_limit_peers(struct tables *tables, size_t max);
 
 /* Forgets everything, the world too, and believes the kernel: what it held before this
  * process started, or after a plan that was applied in part. Its classes and subjects
@@ -81,7 +84,8 @@ void tables_endpoint_gone(struct tables *tables, uint32_t slot);
 /* Appends to `ret_plan` the writes that lead from the installed state to the wanted one.
  * They count as applied: apply them all, or tables_adopt().
  * An endpoint whose policies do not fit (a row or a table is full) is closed, and said
- * by tables_refused(); the others go on (C13).
+ * by tables_refused(); the others go on (C13). An address that bh_peers has no room for is
+ * matched by ipBlocks and by no selector: tables_usage_get().
  * Returns 1 when nothing needs to be written, 0 with a plan, or, with no plan and the
  * installed state as it was: -EAGAIN when it does not fit before what waits for a fence
  * is erased, -ENOSPC when it does not fit at all (err names the table), -ENOMEM (both:

@@ -245,10 +245,13 @@ static int addr_move(struct transition *t, struct address *address)
 	signature_drop(signatures, answers);
 	if (!signature)
 		return -ENOMEM;
-	if (!address->row && signature == around) {
+	address->unfit = !address->row && signature != around && !t->n_rooms;
+	t->n_unfit += address->unfit;
+	if (address->unfit || (!address->row && signature == around)) {
 		signature_drop(signatures, signature);
 		return 0;
 	}
+	t->n_rooms -= !address->row;
 	if (group_of(t, moving.move.from, signature, &moving.move.group) < 0)
 		return -ENOMEM;
 	if (address->row)
@@ -280,6 +283,7 @@ int transition_init(struct transition *t, struct state *state, struct compile *c
 	int r;
 
 	*t = (struct transition){ .state = state, .compile = compile, .plan = ++state->plan };
+	t->n_rooms = state->peers_max > state->n_peers ? state->peers_max - state->n_peers : 0;
 	t->regions_move = compile->blocks_changed;
 	t->regions = t->regions_move ? &t->united : &state->regions;
 	pool_init(&t->pasts, sizeof(struct pool_entry), NULL);

@@ -19,6 +19,10 @@
  * A past ends with the fence behind the endpoints' writes. Addresses in a group whose
  * signature has another class are *settling*: dirty again when that fence is over.
  *
+ * An address for whose new row bh_peers has no room goes on following its region. What
+ * that answers is what ipBlocks answer for the address, and selectors only ever add to
+ * it: so what selectors allow it is denied, and nothing else changes. It stays dirty.
+ *
  * Classes that no dirty address leaves or enters are not looked at, unless a fresh
  * subject needs rows in them.
  */
@@ -65,6 +69,8 @@ struct transition {
 	struct move *region_moves;
 	struct moving_addr *addrs; /* sorted */
 	size_t n_addrs;
+	size_t n_rooms; /* for rows that bh_peers still has */
+	size_t n_unfit; /* addresses that found none */
 	struct group *groups; /* the first is class BH_PEER_ANY */
 	size_t n_groups, cap_groups;
 	uint32_t *retiring; /* numbers, sorted */

@@ -390,6 +390,65 @@ static void a_full_prefix_table_closes_who_filled_it(void **state)
 	stop();
 }
 
+/* Slot 1's verdict on these, as letters: allowed or denied. */
+static void db_from_is(const char *const addrs[3], const char *verdicts)
+{
+	char got[4] = "";
+
+	for (int i = 0; i < 3; i++)
+		got[i] = db_from(addrs[i], 5432) == BH_ALLOW ? 'a' : 'd';
+	assert_string_equal(got, verdicts);
+}
+
+static size_t unfit(void)
+{
+	struct tables_usage usage;
+
+	tables_usage_get(tables, &usage);
+	return usage.unfit;
+}
+
+/* Selectors allow web-0 and web-1, an ipBlock web-1 and a stranger. */
+static void an_address_that_does_not_fit_is_matched_by_blocks_alone(void **state)
+{
+	static const char *const addrs[3] = { "10.0.0.1", "10.0.0.2", "10.0.0.70" };
+	struct rule *rule;
+	struct pod *gone;
+
+	(void)state;
+	start();
+	tables_limit_peers(tables, 1);
+	apply();
+	assert_int_equal(unfit(), 1);
+	db_from_is(addrs, "add");
+	/* A block that comes, covers it and goes. */
+	rule = policy_add_rule(policy, BH_INGRESS);
+	rule_add_block(rule, "10.0.0.2/31");
+	rule_add_block(rule, "10.0.0.64/26");
+	apply();
+	quiet();
+	db_from_is(addrs, "aaa");
+	policy->n_rules[BH_INGRESS]--;
+	apply();
+	quiet();
+	policy->n_rules[BH_INGRESS]++;
+	db_from_is(addrs, "add");
+	assert_int_equal(tables_refused(tables, NULL), 0);
+	/* Room, made in one update, is used behind its fence. */
+	gone = world.pods[0];
+	world.pods[0] = world.pods[--world.n_pods];
+	n_endpoints = 1;
+	policy->n_rules[BH_INGRESS]--;
+	apply();
+	assert_true(tables_need_fence(tables));
+	quiet();
+	policy->n_rules[BH_INGRESS]++;
+	assert_int_equal(unfit(), 0);
+	db_from_is(addrs, "dad");
+	world.pods[world.n_pods++] = gone;
+	stop();
+}
+
 static void blocks_that_overlap_without_end_close_who_wrote_them(void **state)
 {
 	struct rule *rule;
@@ -482,6 +541,7 @@ int main(void)
 		cmocka_unit_test(ten_thousand_ports_that_join_are_one_range),
 		cmocka_unit_test(a_full_prefix_table_closes_who_filled_it),
 		cmocka_unit_test(blocks_that_overlap_without_end_close_who_wrote_them),
+		cmocka_unit_test(an_address_that_does_not_fit_is_matched_by_blocks_alone),
 		cmocka_unit_test(a_slot_out_of_range_is_refused),
 		cmocka_unit_test(what_an_update_leaves_stays_until_a_fence_is_over),
 		cmocka_unit_test(a_slot_that_another_interface_takes_over_starts_closed),
