@@ -11,6 +11,7 @@
 #include "bpf/event.h"
 #include "bpf/frag.h"
 #include "bpf/nat.h"
+#include "bpf/reject.h"
 
 static __always_inline void count(__u32 slot, __u8 direction, __u32 reason)
 {
@@ -21,7 +22,7 @@ static __always_inline void count(__u32 slot, __u8 direction, __u32 reason)
 		*counter += 1;
 }
 
-/* What is told, and what is dropped: once in the verifier's eyes, however many reasons
+/* What is told, and what is dropped or sent back: once in the verifier's eyes, however many reasons
  * lead here. Global functions, as verdict_ask() is, so rows are looked up anew. */
 int pass_tell(struct __sk_buff *skb, const struct pass *pass, __u32 reason);
 int pass_drop(struct __sk_buff *skb, const struct pass *pass, __u32 reason);
@@ -41,7 +42,7 @@ __noinline int pass_drop(struct __sk_buff *skb, const struct pass *pass, __u32 r
 	if (pass->far_dropped)
 		count(pass->far.slot, BH_INGRESS, reason);
 	pass_tell(skb, pass, reason);
-	return ACT_DROP;
+	return reason == BH_NO_BACKEND ? reject(skb, &pass->pkt) : ACT_DROP;
 }
 
 /* Straight to far, a local receiver. */

@@ -14,6 +14,7 @@
 #include "bpf/handover.h"
 #include "bpf/pass.h"
 #include "bpf/policy.h"
+#include "bpf/scratch.h"
 #include "bpf/sweep.h"
 
 /* A record and how the packet lies in it: the index of the source's end, never
@@ -308,15 +309,6 @@ __noinline int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, con
 	if (r && fresh->nat_kind != BH_NAT_NONE && (flow = flow_find(key)))
 		return flow_renew(flow, fresh, quota);
 	return r < 0 ? r : 0; /* faster, with the same connection */
-}
-
-/* Room for what a record shall say. Programs run with softirqs off, so one at a time
- * on a CPU; the stack has none left. */
-static __always_inline void *scratch(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&bh_scratch, &zero);
 }
 
 static __always_inline int flow_write(struct pass *pass, const struct bh_flow_key *key,

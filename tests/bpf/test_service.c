@@ -155,6 +155,29 @@ static void nobody_serves(void **state)
 	assert_int_equal(flows_of(&a), before + 1 + 2);
 }
 
+/* Byte for byte what a host answers where nobody listens, and taken by to_pod as the
+ * pod's own. */
+static void who_dials_nobody_is_told(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		bool v6 = i & 1;
+		struct packet packet = { v6 ? &a.v6 : &a.v4, v6 ? &vip6 : &vip, next_port++, 81,
+					 protos[i / 2],	     FRAME_SYN };
+		struct frame f = from(&a, &packet), want, got;
+
+		service(packet.dst, 81, packet.proto, NULL, 0, 0);
+		assert_int_equal(run(kern->from_pod, a.ifindex, a.ifindex, &f, &got), KERN_REDIRECT);
+		frame_eth(&want, a.mac, a.host_mac, v6 ? 0x86dd : 0x0800);
+		frame_ip(&want, packet.dst, packet.src);
+		frame_icmp(&want, v6 ? 1 : 3, v6 ? 4 : 3, 0);
+		frame_bytes(&want, f.data + f.l3, f.l4 + 8 - f.l3);
+		frame_end(&want);
+		same_bytes(&got, &want, "what the client is told");
+		assert_true(kern_to_gives(kern, &a, a.ifindex, &got, BH_PASS));
+	}
+}
+
 /* S14: a Service is no way into the tunnel. */
 static void the_tunnels_port_stays_shut(void **state)
 {
@@ -533,6 +556,7 @@ int main(void)
 		TEST(a_pod_is_answered_by_its_own_service),
 		TEST(policy_sees_the_backend),
 		TEST(nobody_serves),
+		TEST(who_dials_nobody_is_told),
 		TEST(the_tunnels_port_stays_shut),
 		TEST(others_do_not_fit_the_connection),
 		TEST(a_port_in_use_is_exchanged),

@@ -448,12 +448,15 @@ static bool gives(struct kern *kern, const struct kern_pod *pod, bool from, uint
 	uint64_t before[2][BH_REASONS_MAX];
 	struct err err = { 0 };
 	unsigned int risen;
+	bool refused;
 
 	if (maps_counters_get(kern->maps, pod->slot, before, &err) < 0)
 		die("counters: %s", err.msg);
 	action = from ? kern_from_pod(kern, pod, f) : kern_to_pod(kern, pod, ingress_ifindex, f);
 	risen = reason_risen(kern, pod->slot, direction, before);
-	if (risen == reason && (action == KERN_DROP) == (reason != BH_PASS))
+	/* Who dials a Service that nobody serves is sent an error in the packet's place. */
+	refused = action == KERN_DROP || (reason == BH_NO_BACKEND && action == KERN_REDIRECT);
+	if (risen == reason && refused == (reason != BH_PASS))
 		return true;
 	fprintf(stderr, "# %s %s: wanted %s, counted %s, action %d\n", from ? "from" : "to", pod->name,
 		reason_name(reason), reason_name(risen), action);

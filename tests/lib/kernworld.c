@@ -238,7 +238,7 @@ enum explain_verdict kernworld_verdict(struct kernworld *kw, const struct world 
 		action = kern_to_pod(kw->kern, to, query->from.is_own_node ? 0 : kw->kern->uplink, &f);
 	}
 	ring_consume(kw->ring);
-	if (action == KERN_DROP)
+	if (action == KERN_DROP || kw->reason == BH_NO_BACKEND)
 		return EXPLAIN_DENY;
 	return kw->audits ? EXPLAIN_AUDIT : EXPLAIN_ALLOW;
 }

@@ -35,7 +35,7 @@ $all_ports"
   sessionAffinity: ClientIP
   sessionAffinityConfig: { clientIP: { timeoutSeconds: 2 } }
   ports: [{ port: 80, targetPort: 8080 }]"
-	service nobody nobody "  clusterIP: $(vip4 40)
+	service nobody nobody "  clusterIPs: [$(vip4 40), \"$(vip6 40)\"]
   ports: [{ port: 80, targetPort: 8080 }]"
 } >"$manifests/services.yaml"
 
@@ -105,6 +105,11 @@ check 'open again' wait_for 5 opens client "$(vip4 10)" tcp/80
 
 # --- no endpoint: refused, with a reason of its own
 check 'a Service without endpoints answers nobody' shut client "$(vip4 40)" tcp/80
+for family in 4 6; do
+	# by the words of the client's own kernel, in far less than a timeout
+	like "and is refused at once, IPv$family" "$(pod_exec client timeout 20 bash -c "exec 3<>/dev/tcp/$(vip$family 40)/80" 2>&1)" \
+		'Connection refused'
+done
 like 'and says so' "$(ctl drops)" 'shop/client .*10\.96\.0\.40.*no endpoint serves this Service'
 
 # --- affinity
