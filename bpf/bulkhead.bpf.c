@@ -36,13 +36,19 @@ int bh_to_pod(struct __sk_buff *skb)
 SEC("tc")
 int bh_decap(struct __sk_buff *skb)
 {
-	return tunnel_exit(tunnel_from_node(skb), BH_INGRESS);
+	struct inner inner = { 0 };
+	int r = tunnel_from_node(skb, &inner);
+
+	return tunnel_exit(skb, &inner, r, BH_INGRESS);
 }
 
 SEC("tc")
 int bh_encap(struct __sk_buff *skb)
 {
-	return tunnel_exit(tunnel_to_node(skb), BH_EGRESS);
+	struct inner inner = { 0 };
+	int r = tunnel_to_node(skb, &inner);
+
+	return tunnel_exit(skb, &inner, r, BH_EGRESS);
 }
 
 SEC("syscall")

@@ -140,6 +140,14 @@ struct {
 	__type(value, struct bh_usage);
 } bh_usage SEC(".maps");
 
+/* What may still be told of the tunnel in this second. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bh_usage);
+} bh_tunnel_usage SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, BH_EVENTS_BYTES);

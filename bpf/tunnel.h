@@ -14,11 +14,14 @@
 #include <linux/ipv6.h>
 
 #include "bpf/exit.h"
+#include "bpf/verdict.h"
 
 #define TUNNEL_PACKET_HOST 0
 
 struct inner {
 	struct bh_addr src, dst;
+	struct bh_addr outer; /* coming in: the node that says it sent it */
+	__u8 proto;
 };
 
 /* Inner frames are plain IP; nodes have no use for ARP or neighbour discovery with
@@ -35,6 +38,7 @@ static __always_inline int inner_read(struct __sk_buff *skb, struct inner *inner
 			return -BH_SHORT;
 		inner->src = addr_v4(ip4.saddr);
 		inner->dst = addr_v4(ip4.daddr);
+		inner->proto = ip4.protocol;
 		return 0;
 	}
 	if (skb->protocol != bpf_htons(ETH_P_IPV6))
@@ -43,6 +47,7 @@ static __always_inline int inner_read(struct __sk_buff *skb, struct inner *inner
 		return -BH_SHORT;
 	__builtin_memcpy(&inner->src, &ip6.saddr, sizeof(inner->src));
 	__builtin_memcpy(&inner->dst, &ip6.daddr, sizeof(inner->dst));
+	inner->proto = ip6.nexthdr;
 	return 0;
 }
 
@@ -102,26 +107,25 @@ static __always_inline int outer_read(struct __sk_buff *skb, const struct bh_tun
 	return 0;
 }
 
-static __always_inline int tunnel_from_node(struct __sk_buff *skb)
+static __always_inline int tunnel_from_node(struct __sk_buff *skb, struct inner *inner)
 {
 	struct bh_tunnel *tunnel = tunnel_get();
 	struct bh_range *range;
-	struct bh_addr outer;
-	struct inner inner;
 	int r;
 
 	if (!tunnel)
 		return -BH_TUNNEL_SENDER;
-	r = outer_read(skb, tunnel, &outer);
+	/* Of what is in another network than ours nothing is known. */
+	r = outer_read(skb, tunnel, &inner->outer);
 	if (r < 0)
 		return r;
-	r = inner_read(skb, &inner);
+	r = inner_read(skb, inner);
 	if (r < 0)
 		return r;
-	range = range_find(tunnel, &inner.src);
-	if (!range || !addr_eq(&range->node, &outer))
+	range = range_find(tunnel, &inner->src);
+	if (!range || !addr_eq(&range->node, &inner->outer))
 		return -BH_TUNNEL_SENDER;
-	range = range_find(tunnel, &inner.dst);
+	range = range_find(tunnel, &inner->dst);
 	if (!range || !range_is_own(range))
 		return -BH_TUNNEL_RANGE;
 	/* Frames carry the sender's own MAC twice (see link_tunnel_ensure()): without
@@ -146,31 +150,75 @@ static __always_inline int outer_write(struct __sk_buff *skb, const struct bh_tu
 	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6);
 }
 
-static __always_inline int tunnel_to_node(struct __sk_buff *skb)
+static __always_inline int tunnel_to_node(struct __sk_buff *skb, struct inner *inner)
 {
 	struct bh_tunnel *tunnel = tunnel_get();
 	struct bh_range *range;
-	struct inner inner;
 	int r;
 
 	if (!tunnel)
 		return -BH_TUNNEL_RANGE;
-	r = inner_read(skb, &inner);
+	r = inner_read(skb, inner);
 	if (r < 0)
 		return r;
-	range = range_find(tunnel, &inner.dst);
+	range = range_find(tunnel, &inner->dst);
 	if (!range || range_is_own(range))
 		return -BH_TUNNEL_RANGE;
 	return outer_write(skb, tunnel, &range->node) < 0 ? -BH_TUNNEL_RANGE : 0;
 }
 
+/* The ports of what is inside, where it can have some. A fragment's first bytes are
+ * told as they are: they decide nothing. */
+static __always_inline void inner_ports(struct __sk_buff *skb, const struct inner *inner,
+					struct bh_event *event)
+{
+	__u32 off = addr_is_mapped_v4(&inner->src) ? IP4_L4_OFF : IP6_L4_OFF;
+	__be16 ports[2] = { 0 };
+
+	if (proto_has_ports(inner->proto) && bpf_skb_load_bytes(skb, off, ports, sizeof(ports)) < 0)
+		ports[0] = ports[1] = 0;
+	event->sport = ports[0];
+	event->dport = ports[1];
+}
+
+static __always_inline void tunnel_report(struct __sk_buff *skb, const struct inner *inner, __u8 reason,
+					  __u8 direction)
+{
+	__u32 zero = 0;
+	struct bh_usage *usage = bpf_map_lookup_elem(&bh_tunnel_usage, &zero);
+	const struct bh_config *config = bpf_map_lookup_elem(&bh_config, &zero);
+	struct bh_event *event;
+
+	if (!usage || !config || !event_granted(usage, config, bpf_jiffies64()))
+		return;
+	event = bpf_ringbuf_reserve(&bh_events, sizeof(*event), 0);
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time_ns = bpf_ktime_get_ns();
+	event->ifindex = skb->ifindex;
+	event->src = inner->src;
+	event->dst = inner->dst;
+	event->proto = inner->proto;
+	event->direction = direction;
+	event->reason = reason;
+	event->action = BH_DENY;
+	event->ethertype = bpf_ntohs(skb->protocol);
+	event->length = skb->len;
+	event->service = inner->outer;
+	inner_ports(skb, inner, event);
+	bpf_ringbuf_submit(event, 0);
+}
+
 /* Drops only, among those of no endpoint: what passes is counted where a pod sends
  * or receives it. */
-static __always_inline int tunnel_exit(int r, __u8 direction)
+static __always_inline int tunnel_exit(struct __sk_buff *skb, const struct inner *inner, int r,
+				       __u8 direction)
 {
 	if (r == 0)
 		return ACT_NEXT;
 	count(BH_ENDPOINTS_MAX, direction, -r);
+	tunnel_report(skb, inner, -r, direction);
 	return ACT_DROP;
 }
 

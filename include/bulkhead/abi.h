@@ -414,7 +414,8 @@ struct bh_event {
 	__u8 pad;
 	__u16 ethertype;	/* host order; meaningful when no IP header was read */
 	__u16 length;		/* of the frame */
-	struct bh_addr service; /* what the client dialled, when a Service was in between; else zero */
+	struct bh_addr service; /* what the client dialled, when a Service was in between; of a packet that
+				 * came by the tunnel: the node that sent it; else zero */
 	__be16 service_port;
 	__u8 pad2[6];
 };

@@ -159,6 +159,23 @@ static void connection_add(struct text *text, const struct explain_query *query,
 	end_add(text, &query->to, proto_has_ports(event->proto) ? event->dport : 0);
 }
 
+/* Refused between nodes, where it is no pod's business yet. */
+static bool event_is_tunnels(const struct bh_event *event)
+{
+	return event->reason == BH_TUNNEL_SENDER || event->reason == BH_TUNNEL_RANGE;
+}
+
+static void tunnel_add(struct text *text, const struct bh_event *event)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	addr_format(&event->service, addr);
+	if (event->direction == BH_EGRESS)
+		text_addf(text, ", into the tunnel");
+	else
+		text_addf(text, ", out of the tunnel from %s", addr);
+}
+
 /* What the client dialled, when that is a Service: in the event when it was translated,
  * else where the packet was going. */
 static bool event_front(const struct world *world, const struct bh_event *event, struct bh_addr *ret_addr,
@@ -166,6 +183,9 @@ static bool event_front(const struct world *world, const struct bh_event *event,
 {
 	bool translated = !addr_is_zero(&event->service);
 	const struct service_port *port;
+
+	if (event_is_tunnels(event))
+		return false;
 
 	*ret_addr = translated ? event->service : event->dst;
 	*ret_port = ntohs(translated ? event->service_port : event->dport);
@@ -193,6 +213,16 @@ static void front_add(struct text *text, const struct world *world, const struct
 	text_addf(text, "(%s port %u)", addr, port);
 }
 
+static void own_add(struct text *text, const struct bh_event *event, const struct explain_end *own,
+		    const char *name)
+{
+	text_addf(text, ", %s of ", direction_text((enum bh_direction)event->direction));
+	if (!own->pod && is_bare_frame(event))
+		text_addf(text, "interface %u", event->ifindex);
+	else
+		text_add_escaped(text, name);
+}
+
 /* "dropped TCP shop/job (10.1.0.7) -> shop/db (10.1.0.9) port 5432, ingress of
  * shop/db; denied by ingress of ..." in one line. */
 static char *event_sentence(const struct world *world, const struct explain_query *query,
@@ -210,11 +240,10 @@ static char *event_sentence(const struct world *world, const struct explain_quer
 	else
 		connection_add(&text, query, event);
 	front_add(&text, world, event);
-	text_addf(&text, ", %s of ", direction_text((enum bh_direction)event->direction));
-	if (!own->pod && is_bare_frame(event))
-		text_addf(&text, "interface %u", event->ifindex);
+	if (event_is_tunnels(event))
+		tunnel_add(&text, event);
 	else
-		text_add_escaped(&text, name);
+		own_add(&text, event, own, name);
 	if (explanation)
 		why_add(&text, world, query, event, explanation);
 	else if (event_is_verdict(event))
@@ -269,6 +298,16 @@ static bool front_put(cJSON *object, const struct world *world, const struct bh_
 	       put_text(object, "serviceAddress", addr) && put_number(object, "servicePort", port);
 }
 
+static bool tunnel_put(cJSON *object, const struct bh_event *event)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	if (!event_is_tunnels(event) || event->direction == BH_EGRESS)
+		return true;
+	addr_format(&event->service, addr);
+	return put_text(object, "tunnelFrom", addr);
+}
+
 static bool event_put(cJSON *object, const struct world *world, const struct bh_event *event,
 		      const struct explain_query *query, const struct pod *endpoint)
 {
@@ -281,7 +320,7 @@ static bool event_put(cJSON *object, const struct world *world, const struct bh_
 	       put_text(object, "reasonText", reason_words(event->reason)) &&
 	       put_text(object, "direction", direction_text((enum bh_direction)event->direction)) &&
 	       (!endpoint || put_pod(object, "endpoint", endpoint)) && ends_put(object, query) &&
-	       ports_put(object, event) && front_put(object, world, event);
+	       ports_put(object, event) && front_put(object, world, event) && tunnel_put(object, event);
 }
 
 static bool verdict_put(cJSON *object, const struct world *world, const struct explain_query *query,

@@ -113,6 +113,8 @@ forged "n3 with n2's address inside" "$(node_addr n3)" 1 192.0.2.12 tunnel_sende
 forged 'n3 in another network' "$(node_addr n3)" 2 10.244.3.9 tunnel_sender
 forged "n3 to what is no pod of n2: the outside" "$(node_addr n3)" 1 10.244.3.9 tunnel_range 203.0.113.5
 forged "n3 to what is no pod of n2: a pod of n1" "$(node_addr n3)" 1 10.244.3.9 tunnel_range "$(pod_addr a 4)"
+like 'the drops name who sent it' "$(node_ctl n2 drops)" \
+	"UDP 10\\.244\\.1\\.9 -> .*, out of the tunnel from $(node_addr n3): tunnel packet whose source is in no pod range"
 
 # --- the range is somebody else's by now, and the old node still speaks (F32)
 nodes=(n1 n2)

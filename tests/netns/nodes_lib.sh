@@ -134,7 +134,7 @@ nodes_start() { # count mode families [settings]
 	nodes_say
 	for node in "${nodes[@]}"; do node_daemon "$node"; done
 	for node in "${nodes[@]}"; do
-		wait_for 15 node_ready "$node" && continue
+		wait_for 60 node_ready "$node" && continue
 		echo "node $node is not ready" >&2
 		tail -n 20 "$scratch/daemon-$node.log" >&2
 		return 1

@@ -522,6 +522,30 @@ static void a_drop_names_the_service_that_was_dialled(void **state)
 	expect_in(text_at(nobody, "sentence", NULL), "no endpoint serves this Service now");
 }
 
+static void a_drop_at_the_tunnel_names_the_node(void **state)
+{
+	struct world *world = *state;
+	struct bh_event event = an_event("10.0.0.2", "10.0.0.3", 5432);
+	auto_json cJSON *in = NULL, *out = NULL;
+
+	services_add(world);
+	event.reason = BH_TUNNEL_SENDER;
+	event.service = addr_of("10.96.0.7"); /* a node's address here, whatever else has it */
+	assert_int_equal(report_event(world, &node, &event, NULL, &in, NULL), 0);
+	expect_in(text_at(in, "sentence", NULL),
+		  "port 5432, out of the tunnel from 10.96.0.7: tunnel packet whose "
+		  "source is in no pod range of the node that sent it");
+	assert_string_equal(text_at(in, "tunnelFrom", NULL), "10.96.0.7");
+	assert_null(json_get(in, "service"));
+	event.reason = BH_TUNNEL_RANGE;
+	event.direction = BH_EGRESS;
+	event.service = (struct bh_addr){ 0 };
+	assert_int_equal(report_event(world, &node, &event, NULL, &out, NULL), 0);
+	expect_in(text_at(out, "sentence", NULL),
+		  "port 5432, into the tunnel: tunnel packet to no pod range");
+	assert_null(json_get(out, "tunnelFrom"));
+}
+
 static void a_services_address_is_explained_by_its_backends(void **state)
 {
 	struct world *world = *state;
@@ -609,7 +633,8 @@ static void a_pod_that_is_not_known_is_not_explained(void **state)
 	event.reason = BH_POLICY;
 	assert_int_equal(report_event(*state, &node, &event, NULL, &json, NULL), 0);
 	assert_null(json_get(json, "explanation"));
-	expect_in(text_at(json, "sentence", NULL), ": no rule allows it; why is not known, for the pod is not");
+	expect_in(text_at(json, "sentence", NULL),
+		  ": no rule allows it; why is not known, for the pod is not");
 }
 
 static void event_times_are_wall_clock(void **state)
@@ -877,6 +902,7 @@ int main(void)
 		TEST(the_matrix_leaves_out_whom_policies_do_not_govern),
 		TEST(a_drop_names_everything_in_one_line),
 		TEST(a_drop_names_the_service_that_was_dialled),
+		TEST(a_drop_at_the_tunnel_names_the_node),
 		TEST(a_services_address_is_explained_by_its_backends),
 		TEST(a_drop_that_policy_did_not_decide_gives_its_reason),
 		TEST(a_drop_that_policies_now_allow_says_so),
