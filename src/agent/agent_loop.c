@@ -105,7 +105,7 @@ static int read_manifests(struct agent *agent)
 /* The objects are read here and nowhere else: what is read anew frees objects that the
  * store points at until it has been told, and nobody may ask between. As
  * manifests_read() and cluster_read(). */
-static int source_read(struct agent *agent, struct err *err)
+static int source_read(struct agent *agent)
 {
 	int r = 0;
 
@@ -113,10 +113,10 @@ static int source_read(struct agent *agent, struct err *err)
 		r = read_manifests(agent);
 	agent->read_due = false;
 	if (agent->cluster && agent->objects_known)
-		r = cluster_read(agent->cluster, err);
-	/* What was read stays with the manifests; the store begins with all of it. */
-	if (!agent->objects_known)
-		agent->store.is_lost = agent->manifests != NULL;
+		r = cluster_read(agent->cluster);
+	/* What was read stays with the source; the store begins with all of it. */
+	if (r == CLUSTER_FIRST || (agent->manifests && !agent->objects_known))
+		agent->store.is_lost = true;
 	return agent->manifests && r < 0 ? 0 : r;
 }
 
@@ -147,7 +147,7 @@ static void on_recompile(evutil_socket_t fd, short what, void *data)
 	struct err err = { 0 };
 	bool first = !agent->enforce.synced;
 	int64_t start_us = stamp_now_us();
-	int r = source_read(agent, &err);
+	int r = source_read(agent);
 
 	(void)fd, (void)what;
 	if (!agent->objects_known)

@@ -11,6 +11,8 @@
 
 /* Rows erased between two looks at what is more urgent. */
 #define SWEEP_MOST 500
+/* Room that a large plan leaves is given back. */
+#define PLAN_KEPT 4096
 
 static int adopt(struct enforce *enforce, struct err *err)
 {
@@ -56,6 +58,8 @@ static int apply(struct enforce *enforce, struct err *err)
 	int r = maps_apply(enforce->maps, enforce->plan.v, enforce->plan.n, err);
 
 	enforce->plan.n = 0;
+	if (enforce->plan.cap > PLAN_KEPT)
+		plan_done(&enforce->plan);
 	if (r < 0) {
 		enforce->adopted = false;
 		return err_wrap(err, r, "applying the plan");

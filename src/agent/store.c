@@ -59,12 +59,21 @@ void store_init(struct store *store, void (*tell)(const struct change *change, v
 	*store = (struct store){ .tell = tell, .data = data };
 }
 
+static bool store_is_empty(const struct store *store)
+{
+	size_t n = 0;
+
+	for (int kind = 0; kind < CHANGE_KINDS; kind++)
+		n += store->bags[kind].n;
+	return n == 0;
+}
+
 /* All but what is remembered from one world to the next. */
 static void store_clear(struct store *store)
 {
 	struct posture_config posture = store->world.posture;
 
-	if (store->tell)
+	if (store->tell && !store_is_empty(store))
 		store->tell(NULL, store->data);
 	store_pods_done(store);
 	for (int kind = 0; kind < CHANGE_KINDS; kind++)

@@ -155,35 +155,32 @@ bool cluster_synced(const struct cluster *cluster)
 }
 
 /* The reader has read what it was told, and is told what came since. */
-static int changes_read(struct cluster *cluster)
+static void changes_read(struct cluster *cluster)
 {
 	struct feed was = cluster->read;
 
-	if (!cluster->is_read) {
-		feed_clear(&cluster->coming);
-		for (int i = 0; i < cluster->n_kinds; i++)
-			if (objects_tell(&cluster->watches[i].live, &cluster->coming) < 0)
-				return -ENOMEM;
-	}
-	cluster->is_read = true;
 	feed_clear(&was);
 	cluster->read = cluster->coming;
 	cluster->coming = was;
 	cluster->coming.heard_us = cluster->read.heard_us;
-	return 0;
 }
 
-int cluster_read(struct cluster *cluster, struct err *err)
+int cluster_read(struct cluster *cluster)
 {
+	bool first = !cluster->is_read;
+
 	/* Told now, so that nobody points at it when the next change takes it away. */
 	if (!cluster->changed || !cluster_synced(cluster)) {
 		feed_clear(&cluster->read);
 		return 0;
 	}
-	if (changes_read(cluster) < 0)
-		return err_set(err, ENOMEM, "objects of the cluster");
+	cluster->is_read = true;
 	cluster->changed = cluster->told = false;
-	return cluster->read.n > 0;
+	if (first)
+		feed_clear(&cluster->coming); /* nobody has seen any of it */
+	else
+		changes_read(cluster);
+	return first ? CLUSTER_FIRST : cluster->read.n > 0;
 }
 
 bool cluster_loosens(const struct cluster *cluster)

@@ -45,10 +45,11 @@ void cluster_drain(struct cluster *cluster);
 bool cluster_synced(const struct cluster *cluster);
 
 /* What changed since the last read, in order: cluster_changes(), valid until the next
- * read. At the first one that finds the cluster synced every object is new. 1: something
- * changed, 0: nothing did. What the changes before had as `old` is freed here. -ENOMEM:
- * what was read last stays, and nothing is lost. */
-int cluster_read(struct cluster *cluster, struct err *err);
+ * read. 1: something changed, 0: nothing did; CLUSTER_FIRST: the cluster is synced for the
+ * first time, and cluster_each() tells all of it. What the changes before had as `old` is
+ * freed here. */
+#define CLUSTER_FIRST 2
+int cluster_read(struct cluster *cluster);
 const struct change *cluster_changes(const struct cluster *cluster, size_t *ret_n);
 /* Is a policy gone among what was not read yet? */
 bool cluster_loosens(const struct cluster *cluster);

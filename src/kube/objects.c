@@ -217,15 +217,6 @@ int objects_put(struct objects *objects, struct object *object, struct feed *fee
 	return 0;
 }
 
-int objects_tell(const struct objects *objects, struct feed *feed)
-{
-	if (feed_reserve(feed, objects->n) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < objects->n; i++)
-		feed_add(feed, objects->v[i]->kind->change, NULL, objects->v[i]->body);
-	return 0;
-}
-
 /* Of an overlay: the marks in its base mean nothing from now on. */
 static void objects_empty(struct objects *objects)
 {

@@ -114,8 +114,6 @@ void objects_confirm(struct objects *objects, struct object *old, struct object 
 /* Makes the base what the overlay says, which is empty then. 1: something changed, 0:
  * nothing did. */
 int objects_commit(struct objects *overlay, struct feed *feed);
-/* Tells every object as new: to a reader that begins. 0 or -ENOMEM. */
-int objects_tell(const struct objects *objects, struct feed *feed);
 /* Frees them all; nobody is told. A base of an overlay stays. */
 void objects_clear(struct objects *objects);
 

@@ -95,7 +95,7 @@ static void classes_commit(struct planner *p)
 	for (size_t i = 0; t->region_moves && i < t->united.n; i++)
 		class_leave(p, t->region_moves[i].from);
 	for (size_t i = 0; i < t->n_addrs; i++)
-		class_leave(p, t->addrs[i].move.from);
+		class_leave(p, t->addrs[i].from);
 	for (size_t i = 1; i < t->n_groups; i++) {
 		class_leave(p, t->groups[i].class);
 		signature_change(p, &t->groups[i]);

@@ -127,18 +127,18 @@ int groups_init(struct transition *t)
 
 /* --- flows */
 
-static int flow_count(struct pool *flows, const struct move *move)
+static int flow_count(struct pool *flows, struct class *from, uint32_t group)
 {
 	struct {
 		const struct class *from;
 		uint64_t group;
-	} key = { move->from, move->group };
+	} key = { from, group };
 	struct flow *flow = (struct flow *)pool_get(flows, &key, sizeof(key), NULL);
 
 	if (!flow)
 		return -ENOMEM;
-	flow->from = move->from;
-	flow->group = move->group;
+	flow->from = from;
+	flow->group = group;
 	flow->n++;
 	return 0;
 }
@@ -158,10 +158,10 @@ static int flow_compare(const void *a, const void *b)
 static int flows_collect(const struct transition *t, struct pool *flows)
 {
 	for (size_t i = 0; t->region_moves && i < t->united.n; i++)
-		if (flow_count(flows, &t->region_moves[i]) < 0)
+		if (flow_count(flows, t->region_moves[i].from, t->region_moves[i].group) < 0)
 			return -ENOMEM;
 	for (size_t i = 0; i < t->n_addrs; i++)
-		if (flow_count(flows, &t->addrs[i].move) < 0)
+		if (flow_count(flows, t->addrs[i].from, t->addrs[i].group) < 0)
 			return -ENOMEM;
 	if (flows->n)
 		qsort(flows->v, flows->n, sizeof(struct pool_entry *), flow_compare);

@@ -80,7 +80,7 @@ static void addrs_write(struct planner *p)
 	p->n_peers = t->state->n_peers;
 	for (size_t i = 0; i < t->n_addrs; i++) {
 		const struct moving_addr *moving = &t->addrs[i];
-		struct class *now = moving->address->row, *then = group_class(p, moving->move.group);
+		struct class *now = moving->address->row, *then = group_class(p, moving->group);
 		struct class *around = region_then(p, moving->region);
 
 		p->addr_row[i] = then == around ? NULL : then;

@@ -8,7 +8,7 @@
 
 bool array_reserve(void *array, size_t *cap, size_t n, size_t item_size)
 {
-	size_t grown_cap = *cap ? *cap * 2 : 16;
+	size_t grown_cap = *cap ? *cap * 2 : 4;
 	void *old, *grown;
 
 	if (n < *cap)

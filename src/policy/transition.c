@@ -235,7 +235,7 @@ static int addr_move(struct transition *t, struct address *address)
 	struct moving_addr moving = {
 		.address = address,
 		.region = region,
-		.move.from = address->row ? address->row : t->regions->v[region].class,
+		.from = address->row ? address->row : t->regions->v[region].class,
 	};
 
 	answers = address_answers(address, signatures);
@@ -252,7 +252,7 @@ static int addr_move(struct transition *t, struct address *address)
 		return 0;
 	}
 	t->n_rooms -= !address->row;
-	if (group_of(t, moving.move.from, signature, &moving.move.group) < 0)
+	if (group_of(t, moving.from, signature, &moving.group) < 0)
 		return -ENOMEM;
 	if (address->row)
 		class_scratch(t, address->row)->leaving++;
@@ -260,18 +260,39 @@ static int addr_move(struct transition *t, struct address *address)
 	return 0;
 }
 
+static void collect(struct address *address, void *data)
+{
+	struct transition *t = data;
+
+	if (address->dirty)
+		t->addrs[t->n_addrs++].address = address;
+}
+
+/* In order, so that numbers follow it. Where many are dirty, all are walked: they are
+ * in order, and sorting takes longer and as much room again. */
+static void dirty_collect(struct transition *t)
+{
+	static const struct bh_addr first, last = { .w = { ~0u, ~0u, ~0u, ~0u } };
+	const struct addrset *addrs = &t->compile->addrs;
+
+	if (addrs->n_dirty > addrs->n / 16)
+		return addrset_each(addrs, &first, &last, collect, t);
+	for (struct address *address = addrs->dirty; address; address = address->next_dirty)
+		collect(address, t);
+	if (t->n_addrs)
+		qsort(t->addrs, t->n_addrs, sizeof(*t->addrs), moving_compare);
+}
+
 static int addrs_move(struct transition *t)
 {
-	const struct addrset *addrs = &t->compile->addrs;
-	size_t n = 0;
+	size_t n;
 
-	t->addrs = calloc(addrs->n_dirty + 1, sizeof(*t->addrs));
+	t->addrs = calloc(t->compile->addrs.n_dirty + 1, sizeof(*t->addrs));
 	if (!t->addrs)
 		return -ENOMEM;
-	for (struct address *address = addrs->dirty; address; address = address->next_dirty)
-		t->addrs[n++].address = address;
-	if (n)
-		qsort(t->addrs, n, sizeof(*t->addrs), moving_compare);
+	dirty_collect(t);
+	n = t->n_addrs;
+	t->n_addrs = 0; /* those that stay where they are give way */
 	for (size_t i = 0; i < n; i++)
 		if (addr_move(t, t->addrs[i].address) < 0)
 			return -ENOMEM;

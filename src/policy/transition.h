@@ -48,8 +48,9 @@ struct group {
 
 struct moving_addr {
 	struct address *address;
+	struct class *from;
+	uint32_t group;
 	uint32_t region;
-	struct move move;
 };
 
 /* A row that an installed class gets. */
@@ -67,7 +68,7 @@ struct transition {
 	struct regions united;	       /* old and wanted prefixes together, when they move */
 	const struct regions *regions; /* these, or the state's */
 	struct move *region_moves;
-	struct moving_addr *addrs; /* sorted */
+	struct moving_addr *addrs; /* in order */
 	size_t n_addrs;
 	size_t n_rooms; /* for rows that bh_peers still has */
 	size_t n_unfit; /* addresses that found none */

@@ -95,11 +95,15 @@ const struct world *kubeclient_world(const struct kubeclient *client)
 	return &client->mirror.world;
 }
 
+static void new_apply(const struct change *change, void *data)
+{
+	mirror_apply(data, change, 1);
+}
+
 void kubeclient_turn(struct kubeclient *client)
 {
 	struct pollfd poll_fd = { .fd = cluster_fd(client->cluster), .events = POLLIN };
 	const struct change *changes;
-	struct err err = { 0 };
 	size_t n;
 	int r;
 
@@ -107,11 +111,11 @@ void kubeclient_turn(struct kubeclient *client)
 	cluster_drain(client->cluster);
 	if (client->hold)
 		return;
-	r = cluster_read(client->cluster, &err);
-	if (r < 0)
-		abort();
+	r = cluster_read(client->cluster);
 	changes = cluster_changes(client->cluster, &n);
-	if (r > 0)
+	if (r == CLUSTER_FIRST)
+		cluster_each(client->cluster, new_apply, &client->mirror);
+	else if (r > 0)
 		mirror_apply(&client->mirror, changes, n);
 	objects_check(client);
 }

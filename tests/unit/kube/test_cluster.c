@@ -199,7 +199,7 @@ static void the_world_stays_as_it_is_until_it_is_read_again(void **state)
 	client->hold = false;
 	UNTIL(client, kubeclient_world(client)->n_pods == 0);
 	assert_int_equal(client->mirror.n_told, 6);
-	assert_int_equal(cluster_read(client->cluster, NULL), 0);
+	assert_int_equal(cluster_read(client->cluster), 0);
 }
 
 static void an_event_that_changes_nothing_for_policy_is_no_change(void **state)
