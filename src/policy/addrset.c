@@ -129,7 +129,7 @@ struct address *addrset_get(struct addrset *set, const struct bh_addr *addr)
 	if (!address)
 		return NULL;
 	address->addr = *addr;
-	address->hold.address = address;
+	address->hold.is_first = true;
 	chunk = &set->chunks[in];
 	at = place_in(chunk, addr);
 	memmove(&chunk->v[at + 1], &chunk->v[at], (chunk->n - at) * sizeof(*chunk->v));
@@ -179,9 +179,9 @@ void addrset_each(const struct addrset *set, const struct bh_addr *first, const 
 
 void address_dirty(struct addrset *set, struct address *address)
 {
-	if (address->dirty)
+	if (address->hold.dirty)
 		return;
-	address->dirty = true;
+	address->hold.dirty = true;
 	address->next_dirty = set->dirty;
 	set->dirty = address;
 	set->n_dirty++;
@@ -189,8 +189,8 @@ void address_dirty(struct addrset *set, struct address *address)
 
 void address_settle(struct addrset *set, struct address *address)
 {
-	if (!address->hold.profile && !address->hold.next && !address->row && !address->dirty &&
-	    !address->settling)
+	if (!address->hold.profile && !address->hold.next && !address->row && !address->hold.dirty &&
+	    !address->hold.settling)
 		addrset_remove(set, address);
 }
 
@@ -204,8 +204,8 @@ void addrset_clean(struct addrset *set)
 		struct address *address = next;
 
 		next = address->next_dirty;
-		address->dirty = false;
-		if (address->unfit)
+		address->hold.dirty = false;
+		if (address->hold.unfit)
 			address_dirty(set, address);
 		else
 			address_settle(set, address);
@@ -244,19 +244,26 @@ static void hold_unlink(struct hold *hold)
 	hold->profile = NULL;
 }
 
+struct address *hold_address(struct hold *hold)
+{
+	if (!hold->is_first)
+		return ((struct further_hold *)hold)->address;
+	return (struct address *)((char *)hold - offsetof(struct address, hold));
+}
+
 static struct hold *hold_new(struct address *address)
 {
-	struct hold *hold;
+	struct further_hold *further;
 
 	if (!address->hold.profile)
 		return &address->hold;
-	hold = calloc(1, sizeof(*hold));
-	if (!hold)
+	further = calloc(1, sizeof(*further));
+	if (!further)
 		return NULL;
-	hold->address = address;
-	hold->next = address->hold.next;
-	address->hold.next = hold;
-	return hold;
+	further->address = address;
+	further->hold.next = address->hold.next;
+	address->hold.next = &further->hold;
+	return &further->hold;
 }
 
 int address_hold(struct addrset *set, const struct bh_addr *addr, struct profile *profile)

@@ -14,23 +14,29 @@ struct profile;
 struct class;
 struct address;
 
-/* Pods of one profile hold the address, n of them. */
+/* Pods of one profile hold the address, n of them. There is an address for each pod of
+ * the cluster, so its flags stand where they take no room. */
 struct hold {
 	struct profile *profile; /* null: the place is free */
-	struct address *address;
 	struct hold *next;			  /* of the address */
 	struct hold *profile_next, *profile_prev; /* of the profile */
 	uint32_t n;
+	bool is_first; /* it lies in the address itself, else in a struct further_hold */
+	bool dirty;    /* of the first: the address's row may not be what is wanted */
+	bool settling; /* of the first: in a class that is to be merged, dirty behind the fence */
+	bool unfit;    /* of the first: bh_peers had no room for the row it needs, stays dirty */
+};
+
+struct further_hold {
+	struct hold hold;
+	struct address *address;
 };
 
 struct address {
 	struct bh_addr addr;
 	struct class *row; /* in the kernel; null: it follows its region */
-	struct hold hold;  /* most have one; `next` leads to others */
 	struct address *next_dirty;
-	bool dirty;    /* the row may not be what is wanted */
-	bool settling; /* in a class that is to be merged: dirty behind the fence */
-	bool unfit;    /* bh_peers had no room for the row it needs: stays dirty */
+	struct hold hold; /* most have one; `next` leads to others */
 };
 
 #define ADDRSET_CHUNK 256
@@ -49,6 +55,8 @@ struct addrset {
 };
 
 void addrset_done(struct addrset *set);
+
+struct address *hold_address(struct hold *hold);
 
 struct address *addrset_find(const struct addrset *set, const struct bh_addr *addr);
 /* Null: out of memory. */

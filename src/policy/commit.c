@@ -127,9 +127,9 @@ static void settling_commit(const struct planner *p)
 	for (size_t i = 0; i < t->n_addrs; i++) {
 		struct address *address = t->addrs[i].address;
 
-		if (address->settling || !addr_settles(t, &t->addrs[i]))
+		if (address->hold.settling || !addr_settles(t, &t->addrs[i]))
 			continue;
-		address->settling = true;
+		address->hold.settling = true;
 		state->settling[state->n_settling++] = address;
 	}
 	if (!t->regions_move)

@@ -36,47 +36,47 @@ enum selector_op { SELECTOR_IN, SELECTOR_NOT_IN, SELECTOR_EXISTS, SELECTOR_NOT_E
 /* One requirement; a matchLabels entry is SELECTOR_IN with one value. */
 struct requirement {
 	char *key;
-	enum selector_op op;
 	char **values;
-	size_t n_values;
+	uint32_t n_values;
+	enum selector_op op;
 };
 
 struct selector {
-	bool has;	       /* absent differs from empty (R8) */
-	bool invalid;	       /* matches nothing */
 	struct requirement *v; /* all must hold; none: matches everything (R2) */
-	size_t n;
+	uint32_t n;
+	bool has;     /* absent differs from empty (R8) */
+	bool invalid; /* matches nothing */
 };
 
 /* One item of from/to (R8). All has_ flags false: matches nothing. */
 struct peer {
-	bool invalid;		    /* matches nothing */
 	struct selector pods;	    /* podSelector */
 	struct selector namespaces; /* namespaceSelector */
-	bool has_block;
-	struct prefix block; /* ipBlock.cidr */
 	struct prefix *excepts;
-	size_t n_excepts;
+	uint32_t n_excepts;
+	struct prefix block; /* ipBlock.cidr */
+	bool has_block;
+	bool invalid; /* matches nothing */
 };
 
 /* One item of ports (R12, R14, R15). */
 struct port_match {
-	bool invalid;	/* matches nothing */
-	uint8_t proto;	/* IPPROTO_TCP, _UDP, _SCTP */
-	bool has_port;	/* absent: all ports of that protocol */
 	char *name;	/* named port; null: numeric */
 	uint16_t first; /* numeric, inclusive */
 	uint16_t last;
+	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP */
+	bool has_port; /* absent: all ports of that protocol */
+	bool invalid;  /* matches nothing */
 };
 
 struct rule {
-	bool invalid;	    /* an unknown field or kind inside: allows nothing (C11) */
 	struct peer *peers; /* none: anyone (R7), unless n_invalid parts made it so: see has_peers */
-	size_t n_peers;
-	bool has_peers; /* from/to present and not empty */
 	struct port_match *ports;
-	size_t n_ports;
+	uint32_t n_peers;
+	uint32_t n_ports;
+	bool has_peers; /* from/to present and not empty */
 	bool has_ports; /* ports present and not empty */
+	bool invalid;	/* an unknown field or kind inside: allows nothing (C11) */
 };
 
 struct netpol {
@@ -84,13 +84,13 @@ struct netpol {
 	char *name;
 	char *uid; /* may be empty */
 	struct selector pods;
-	bool isolates[2]; /* indexed by enum bh_direction (R3) */
-	struct rule *rules[2];
-	size_t n_rules[2];
-	bool compact;	 /* made by netpol_compact(): read only */
-	bool audit;	 /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
+	struct rule *rules[2]; /* indexed by enum bh_direction */
+	uint32_t n_rules[2];
 	char **problems; /* "spec.ingress[0].ports[1].port: ..." (R23); shown, never fatal */
-	size_t n_problems;
+	uint32_t n_problems;
+	bool isolates[2]; /* (R3) */
+	bool audit;	  /* annotation bulkhead.dev/audit: its isolation reports instead of drops */
+	bool compact;	  /* made by netpol_compact(): read only */
 };
 
 struct named_port {
@@ -232,6 +232,7 @@ int labels_share(const struct labels *from, struct labels *ret);
  * only. Null members of `from` become "". Null: out of memory. */
 struct pod *pod_compact(const struct pod *from);
 
+void shared_ports_drop(struct named_port *ports, size_t n); /* of compact pods; takes null */
 /* Do both serve the same names, in the same order? */
 bool pod_ports_equal(const struct pod *a, const struct pod *b);
 

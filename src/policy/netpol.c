@@ -14,7 +14,7 @@ static bool text_copy(char **to, const char *from)
 	return *to || !from;
 }
 
-static bool texts_copy(char ***to, size_t *ret_n, char *const *from, size_t n)
+static bool texts_copy(char ***to, uint32_t *ret_n, char *const *from, uint32_t n)
 {
 	*to = calloc(n + 1, sizeof(**to));
 	if (!*to)

@@ -29,7 +29,7 @@ bool pod_ports_equal(const struct pod *a, const struct pod *b)
 	return true;
 }
 
-static void shared_ports_drop(struct named_port *ports, size_t n)
+void shared_ports_drop(struct named_port *ports, size_t n)
 {
 	for (size_t i = 0; ports && shared_is_last(ports) && i < n; i++)
 		shared_drop(ports[i].name);

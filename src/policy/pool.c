@@ -31,7 +31,6 @@ static void entry_free(const struct pool *pool, struct pool_entry *entry)
 {
 	if (pool->entry_done)
 		pool->entry_done(entry);
-	free(entry->key);
 	free(entry);
 }
 
@@ -48,13 +47,13 @@ void pool_done(struct pool *pool)
 
 /* FNV-1a, started from where the pool's table lies: labels come from tenants, and
  * a fixed start would let them choose names that collide. */
-static uint64_t key_hash(const struct pool *pool, const unsigned char *key, size_t len)
+static uint32_t key_hash(const struct pool *pool, const unsigned char *key, size_t len)
 {
 	uint64_t hash = 0xcbf29ce484222325u ^ (uint64_t)(uintptr_t)pool;
 
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ key[i]) * 0x100000001b3u;
-	return hash ^ hash >> 29;
+	return (uint32_t)(hash ^ hash >> 29);
 }
 
 static void entry_link(struct pool *pool, struct pool_entry *entry)
@@ -79,7 +78,7 @@ static bool pool_rehash(struct pool *pool, size_t n_buckets)
 	return true;
 }
 
-static struct pool_entry *bucket_find(const struct pool *pool, uint64_t hash, const void *key, size_t len)
+static struct pool_entry *bucket_find(const struct pool *pool, uint32_t hash, const void *key, size_t len)
 {
 	struct pool_entry *entry;
 
@@ -100,7 +99,7 @@ struct pool_entry *pool_find(const struct pool *pool, const void *key, size_t le
 
 struct pool_entry *pool_get(struct pool *pool, const void *key, size_t len, bool *ret_new)
 {
-	uint64_t hash = key_hash(pool, key, len);
+	uint32_t hash = key_hash(pool, key, len);
 	struct pool_entry *entry = bucket_find(pool, hash, key, len);
 
 	if (ret_new)
@@ -112,17 +111,13 @@ struct pool_entry *pool_get(struct pool *pool, const void *key, size_t len, bool
 		return NULL;
 	if (!array_reserve(&pool->v, &pool->cap, pool->n, sizeof(struct pool_entry *)))
 		return NULL;
-	entry = calloc(1, pool->entry_size);
+	entry = calloc(1, pool->entry_size + len);
 	if (!entry)
 		return NULL;
-	entry->key = malloc(len ? len : 1);
-	if (!entry->key) {
-		free(entry);
-		return NULL;
-	}
+	entry->key = (char *)entry + pool->entry_size;
 	if (len)
 		memcpy(entry->key, key, len);
-	entry->len = len;
+	entry->len = (uint32_t)len;
 	entry->hash = hash;
 	entry->id = ++pool->last_id;
 	entry->at = (uint32_t)pool->n;

@@ -14,9 +14,9 @@
 
 struct pool_entry {
 	struct pool_entry *next;
-	uint64_t hash;
-	void *key; /* owned; aligned as malloc does */
-	size_t len;
+	void *key; /* behind the user's struct; aligned for pointers */
+	uint32_t hash;
+	uint32_t len;
 	uint32_t id;
 	uint32_t at; /* in pool.v */
 };

@@ -7,8 +7,53 @@
 
 #include "base/text.h"
 #include "policy/selector.h"
+#include "policy/shared.h"
 
 #define NAME_LABEL "kubernetes.io/metadata.name"
+
+/* What pods of a profile have in common is shared, and equal by pointer. */
+struct profile_key {
+	const char *namespace;
+	struct label *labels;
+	struct named_port *ports;
+};
+
+static const struct profile_key *profile_shared(const struct profile *profile)
+{
+	return profile->entry.key;
+}
+
+static struct profile_key key_of(const struct pod *pod)
+{
+	return (struct profile_key){ pod->namespace, pod->labels.n ? pod->labels.v : NULL,
+				     pod->n_ports ? pod->ports : NULL };
+}
+
+static struct labels profile_labels(const struct profile *profile)
+{
+	return (struct labels){ profile_shared(profile)->labels, profile->n_labels, true };
+}
+
+static void profile_hold_shared(struct profile *profile, const struct pod *pod)
+{
+	const struct profile_key *shared = profile_shared(profile);
+
+	profile->n_labels = pod->labels.n;
+	profile->n_ports = pod->n_ports;
+	shared_hold(shared->namespace);
+	shared_hold(shared->labels);
+	shared_hold(shared->ports);
+}
+
+static void profile_drop_shared(struct profile *profile)
+{
+	const struct profile_key *shared = profile_shared(profile);
+	struct labels labels = profile_labels(profile);
+
+	shared_drop(shared->namespace);
+	labels_done(&labels);
+	shared_ports_drop(shared->ports, profile->n_ports);
+}
 
 static void scope_done(struct pool_entry *entry)
 {
@@ -33,7 +78,7 @@ void profiles_done(struct profiles *profiles)
 	for (size_t i = 0; i < profiles->profiles.n; i++) {
 		struct profile *profile = (struct profile *)profiles->profiles.v[i];
 
-		pod_free(profile->sample);
+		profile_drop_shared(profile);
 		signature_drop(profiles->signatures, profile->answers);
 	}
 	pool_done(&profiles->profiles);
@@ -134,10 +179,10 @@ static struct labels scope_labels(const struct scope *scope, struct label *by_na
 /* --- answers */
 
 /* R14: the first container port of that name and protocol. */
-static bool named_port_answer(const struct matcher *matcher, const struct pod *pod, answer_t *ret)
+static bool named_port_answer(const struct matcher *matcher, const struct profile *profile, answer_t *ret)
 {
-	for (size_t i = 0; i < pod->n_ports; i++) {
-		const struct named_port *port = &pod->ports[i];
+	for (size_t i = 0; i < profile->n_ports; i++) {
+		const struct named_port *port = &profile_shared(profile)->ports[i];
 
 		if (port->proto == matcher->proto && strcmp(port->name, matcher->port_name) == 0) {
 			*ret = ANSWER(matcher->id, port->proto, port->number);
@@ -161,17 +206,19 @@ static bool matcher_asks_pods_of(const struct matcher *matcher, const struct sco
 /* Of a matcher that asks the pods of this profile's scope. */
 static bool profile_answer(const struct profile *profile, const struct matcher *matcher, answer_t *ret)
 {
+	const struct labels labels = profile_labels(profile);
+
 	if (matcher->kind == MATCHER_NAMED)
-		return named_port_answer(matcher, profile->sample, ret);
+		return named_port_answer(matcher, profile, ret);
 	*ret = ANSWER(matcher->id, 0, 0);
-	return !matcher->peer.pods.has || selector_matches(&matcher->peer.pods, &profile->sample->labels);
+	return !matcher->peer.pods.has || selector_matches(&matcher->peer.pods, &labels);
 }
 
 static void profile_change(struct profiles *profiles, struct profile *profile, struct signature *answers)
 {
 	if (answers != profile->answers)
 		for (struct hold *hold = profile->holds; hold; hold = hold->profile_next)
-			address_dirty(profiles->addrs, hold->address);
+			address_dirty(profiles->addrs, hold_address(hold));
 	signature_drop(profiles->signatures, profile->answers);
 	profile->answers = answers;
 }
@@ -214,29 +261,6 @@ int scope_relabel(struct profiles *profiles, struct scope *scope)
 
 /* --- profiles */
 
-/* Shared strings, labels and ports are equal by pointer. */
-struct profile_key {
-	const char *namespace;
-	const struct label *labels;
-	const struct named_port *ports;
-};
-
-static struct profile_key key_of(const struct pod *pod)
-{
-	return (struct profile_key){ pod->namespace, pod->labels.n ? pod->labels.v : NULL,
-				     pod->n_ports ? pod->ports : NULL };
-}
-
-static struct pod *sample_of(const struct pod *pod)
-{
-	struct pod stub = { .namespace = pod->namespace,
-			    .labels = pod->labels,
-			    .ports = pod->ports,
-			    .n_ports = pod->n_ports };
-
-	return pod_compact(&stub);
-}
-
 static void profile_free(struct profiles *profiles, struct profile *profile)
 {
 	struct scope *scope = profile->scope;
@@ -247,7 +271,7 @@ static void profile_free(struct profiles *profiles, struct profile *profile)
 		scope->profiles = profile->next;
 	if (profile->next)
 		profile->next->prev = profile->prev;
-	pod_free(profile->sample);
+	profile_drop_shared(profile);
 	signature_drop(profiles->signatures, profile->answers);
 	pool_remove(&profiles->profiles, &profile->entry);
 	scope_settle(profiles, scope);
@@ -273,26 +297,32 @@ static int profile_make(struct profiles *profiles, struct profile *profile, cons
 	return profile_ask(profiles, profile);
 }
 
+static struct profile *profile_get(struct profiles *profiles, const struct pod *pod)
+{
+	struct profile_key key = key_of(pod);
+	struct profile *profile;
+	bool is_new;
+
+	profile = (struct profile *)pool_get(&profiles->profiles, &key, sizeof(key), &is_new);
+	if (!profile || !is_new)
+		return profile;
+	profile_hold_shared(profile, pod);
+	if (profile_make(profiles, profile, pod) == 0)
+		return profile;
+	profile_free(profiles, profile);
+	return NULL;
+}
+
 struct profile *profile_of(struct profiles *profiles, const struct pod *pod)
 {
-	struct pod *sample = pod->compact ? NULL : sample_of(pod);
-	struct profile_key key = key_of(sample ? sample : pod);
-	struct profile *profile = NULL;
-	bool is_new = false;
+	struct profile *profile;
+	struct pod *compact;
 
-	if (pod->compact || sample)
-		profile = (struct profile *)pool_get(&profiles->profiles, &key, sizeof(key), &is_new);
-	if (is_new && !sample)
-		sample = sample_of(pod);
-	if (!profile || !is_new) {
-		pod_free(sample);
-		return profile;
-	}
-	profile->sample = sample;
-	if (!sample || profile_make(profiles, profile, pod) < 0) {
-		profile_free(profiles, profile);
-		return NULL;
-	}
+	if (pod->compact)
+		return profile_get(profiles, pod);
+	compact = pod_compact(pod);
+	profile = compact ? profile_get(profiles, compact) : NULL;
+	pod_free(compact);
 	return profile;
 }
 

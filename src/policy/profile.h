@@ -42,9 +42,10 @@ struct scope_label {
 };
 
 struct profile {
-	struct pool_entry entry;
+	struct pool_entry entry; /* key: what its pods share, which it holds */
 	struct scope *scope;
-	struct pod *sample; /* labels and ports, nothing else; owned */
+	uint32_t n_labels;
+	uint16_t n_ports;
 	struct signature *answers;
 	struct hold *holds; /* of its addresses */
 	struct profile *next, *prev;

@@ -18,7 +18,7 @@ void sweep_fenced(struct state *state, struct compile *c, uint64_t fence)
 		state->fenced = fence;
 	port_lists_fenced(&c->lists, fence);
 	for (size_t i = 0; i < state->n_settling; i++) {
-		state->settling[i]->settling = false;
+		state->settling[i]->hold.settling = false;
 		address_dirty(&c->addrs, state->settling[i]);
 	}
 	state->n_settling = 0;

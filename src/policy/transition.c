@@ -245,9 +245,9 @@ static int addr_move(struct transition *t, struct address *address)
 	signature_drop(signatures, answers);
 	if (!signature)
 		return -ENOMEM;
-	address->unfit = !address->row && signature != around && !t->n_rooms;
-	t->n_unfit += address->unfit;
-	if (address->unfit || (!address->row && signature == around)) {
+	address->hold.unfit = !address->row && signature != around && !t->n_rooms;
+	t->n_unfit += address->hold.unfit;
+	if (address->hold.unfit || (!address->row && signature == around)) {
 		signature_drop(signatures, signature);
 		return 0;
 	}
@@ -264,7 +264,7 @@ static void collect(struct address *address, void *data)
 {
 	struct transition *t = data;
 
-	if (address->dirty)
+	if (address->hold.dirty)
 		t->addrs[t->n_addrs++].address = address;
 }
 

@@ -240,7 +240,7 @@ static void endpoints_tell(struct feeder *feeder, struct tables *tables, const s
 
 static void selector_words(struct text *text, const struct selector *selector)
 {
-	text_addf(text, "%d%d%zu", selector->has, selector->invalid, selector->n);
+	text_addf(text, "%d%d%u", selector->has, selector->invalid, selector->n);
 	for (size_t i = 0; i < selector->n; i++) {
 		text_addf(text, "|%s %d", selector->v[i].key, selector->v[i].op);
 		for (size_t k = 0; k < selector->v[i].n_values; k++)

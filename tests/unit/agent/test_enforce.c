@@ -220,10 +220,10 @@ static struct scene *scene_new(void)
 	add_pod(scene, 1, "web", "10.0.0.2");
 	scene->db[0] = (char *)"db";
 	scene->web[0] = (char *)"web";
-	scene->is_db = (struct requirement){ (char *)"app", SELECTOR_IN, scene->db, 1 };
-	scene->is_web = (struct requirement){ (char *)"app", SELECTOR_IN, scene->web, 1 };
+	scene->is_db = (struct requirement){ (char *)"app", scene->db, 1, SELECTOR_IN };
+	scene->is_web = (struct requirement){ (char *)"app", scene->web, 1, SELECTOR_IN };
 	scene->port = (struct port_match){ .proto = 6, .has_port = true, .first = 80, .last = 80 };
-	scene->peer.pods = (struct selector){ true, false, &scene->is_web, 1 };
+	scene->peer.pods = (struct selector){ .has = true, .v = &scene->is_web, .n = 1 };
 	scene->rule = (struct rule){ .peers = &scene->peer,
 				     .n_peers = 1,
 				     .has_peers = true,
@@ -232,7 +232,7 @@ static struct scene *scene_new(void)
 				     .has_ports = true };
 	scene->netpol =
 		(struct netpol){ .namespace = (char *)"shop", .name = (char *)"db", .uid = (char *)"" };
-	scene->netpol.pods = (struct selector){ true, false, &scene->is_db, 1 };
+	scene->netpol.pods = (struct selector){ .has = true, .v = &scene->is_db, .n = 1 };
 	scene->netpol.isolates[BH_INGRESS] = true;
 	scene->netpol.rules[BH_INGRESS] = &scene->rule;
 	scene->netpol.n_rules[BH_INGRESS] = 1;

@@ -59,7 +59,7 @@ static void select_role(struct selector *selector, const char *role)
 	selector->has = true;
 	selector->n = 1;
 	selector->v = calloc(1, sizeof(*selector->v));
-	selector->v[0] = (struct requirement){ strdup("role"), SELECTOR_IN, calloc(1, sizeof(char *)), 1 };
+	selector->v[0] = (struct requirement){ strdup("role"), calloc(1, sizeof(char *)), 1, SELECTOR_IN };
 	selector->v[0].values[0] = strdup(role);
 }
 
