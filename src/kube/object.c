@@ -8,10 +8,22 @@
 #include "base/cleanup.h"
 #include "kube/objects.h"
 
+/* Of whatever API version an object was: what is asked of these is the same for all. */
+static const struct object_kind *kind_of(const struct object *object)
+{
+	static const struct object_kind *const kinds[CHANGE_KINDS] = {
+		[CHANGE_POD] = &object_kind_pod,	 [CHANGE_NAMESPACE] = &object_kind_namespace,
+		[CHANGE_NETPOL] = &object_kind_netpol,	 [CHANGE_NODE] = &object_kind_node,
+		[CHANGE_SERVICE] = &object_kind_service, [CHANGE_SLICE] = &object_kind_slice,
+	};
+
+	return kinds[object->kind];
+}
+
 struct object *object_free(struct object *object)
 {
 	if (object && object->body)
-		object->kind->free(object->body);
+		kind_of(object)->free(object->body);
 	free(object);
 	return NULL;
 }
@@ -31,7 +43,7 @@ struct object *object_new(const struct object_kind *kind, const struct object_na
 			kind->free(body);
 		return NULL;
 	}
-	*object = (struct object){ .kind = kind, .body = body };
+	*object = (struct object){ .kind = kind->change, .body = body };
 	at = object->names;
 	for (int i = 0; i < 3 && size; i++)
 		at = stpcpy(at, words[i]) + 1;
@@ -42,8 +54,8 @@ struct object_names object_names(const struct object *object)
 {
 	struct object_names names;
 
-	if (object->body && object->kind->names)
-		return object->kind->names(object->body);
+	if (object->body && kind_of(object)->names)
+		return kind_of(object)->names(object->body);
 	names.namespace = object->names;
 	names.name = names.namespace + strlen(names.namespace) + 1;
 	names.uid = names.name + strlen(names.name) + 1;
@@ -65,7 +77,7 @@ bool object_same(const struct object *old, const struct object *object)
 		return false;
 	if (!object->body)
 		return true;
-	return old->body && object->kind->equal && object->kind->equal(old->body, object->body);
+	return old->body && kind_of(object)->equal && kind_of(object)->equal(old->body, object->body);
 }
 
 void json_text_defang(char *text, size_t len)

@@ -29,18 +29,19 @@ static uint32_t names_hash(const char *namespace, const char *name)
 static struct object *own_find(const struct objects *objects, uint32_t hash, const char *namespace,
 			       const char *name)
 {
-	struct object *object = objects->n ? objects->buckets[hash & (objects->n_buckets - 1)] : NULL;
+	uint32_t at = objects->n ? objects->buckets[hash & (objects->cap - 1)] : 0;
 
-	for (; object; object = object->next) {
+	for (; at; at = objects->v[at - 1]->next) {
+		struct object *object = objects->v[at - 1];
 		struct object_names names;
 
 		if (object->hash != hash)
 			continue;
 		names = object_names(object);
 		if (strcmp(names.name, name) == 0 && strcmp(names.namespace, namespace) == 0)
-			break;
+			return object;
 	}
-	return object;
+	return NULL;
 }
 
 static bool is_confirmed(const struct objects *base, const struct object *object)
@@ -71,24 +72,35 @@ size_t objects_count(const struct objects *objects)
 	return objects->n + objects->n_same;
 }
 
-static struct object **bucket_of(const struct objects *objects, const struct object *object)
+static uint32_t *bucket_of(const struct objects *objects, const struct object *object)
 {
-	return &objects->buckets[object->hash & (objects->n_buckets - 1)];
+	return &objects->buckets[object->hash & (objects->cap - 1)];
 }
 
 static void bucket_add(struct objects *objects, struct object *object)
 {
-	struct object **bucket = bucket_of(objects, object);
+	uint32_t *bucket = bucket_of(objects, object);
 
 	object->next = *bucket;
-	*bucket = object;
+	*bucket = object->at + 1;
+}
+
+/* What leads to the object: its bucket, or the one before it there. */
+static uint32_t *link_of(const struct objects *objects, const struct object *object)
+{
+	uint32_t *link = bucket_of(objects, object);
+
+	while (*link != object->at + 1)
+		link = &objects->v[*link - 1]->next;
+	return link;
 }
 
 /* Room for n objects in all. */
 static int objects_reserve(struct objects *objects, size_t n)
 {
 	size_t cap = objects->cap ? objects->cap : BUCKETS_FIRST;
-	struct object **v, **buckets;
+	struct object **v;
+	uint32_t *buckets;
 
 	if (n <= objects->cap)
 		return 0;
@@ -98,12 +110,12 @@ static int objects_reserve(struct objects *objects, size_t n)
 	if (!v)
 		return -ENOMEM;
 	objects->v = v;
-	buckets = calloc(cap, sizeof(struct object *));
+	buckets = calloc(cap, sizeof(*buckets));
 	if (!buckets)
 		return -ENOMEM;
 	free(objects->buckets);
 	objects->buckets = buckets;
-	objects->n_buckets = objects->cap = cap;
+	objects->cap = cap;
 	for (size_t i = 0; i < objects->n; i++)
 		bucket_add(objects, v[i]);
 	return 0;
@@ -122,15 +134,16 @@ static void object_link(struct objects *objects, struct object *object)
 /* Takes an object out of the set, which keeps its order of no meaning. */
 static void object_unlink(struct objects *objects, struct object *object)
 {
-	struct object **at = bucket_of(objects, object);
+	struct object *last = objects->v[--objects->n];
 
-	while (*at != object)
-		at = &(*at)->next;
-	*at = object->next;
+	*link_of(objects, object) = object->next;
 	objects->n_unreadable -= !object->body;
 	objects->n_faulty -= object->is_faulty;
-	objects->v[object->at] = objects->v[--objects->n];
-	objects->v[object->at]->at = object->at;
+	if (last == object)
+		return;
+	*link_of(objects, last) = object->at + 1;
+	objects->v[object->at] = last;
+	last->at = object->at;
 }
 
 static int reserve(struct feed *feed, size_t more)
@@ -139,10 +152,10 @@ static int reserve(struct feed *feed, size_t more)
 }
 
 /* The old object's body goes to the feed, the rest of it is freed. */
-static void tell(struct feed *feed, const struct object_kind *kind, struct object *old, const void *now)
+static void tell(struct feed *feed, enum change_kind kind, struct object *old, const void *now)
 {
 	if (feed)
-		feed_add(feed, kind->change, old ? TAKE(old->body) : NULL, now);
+		feed_add(feed, kind, old ? TAKE(old->body) : NULL, now);
 	object_free(old);
 }
 
@@ -222,8 +235,8 @@ static void objects_empty(struct objects *objects)
 {
 	free(objects->v);
 	free(objects->buckets);
-	if (objects->base)
-		objects->base->round++;
+	if (objects->base && ++objects->base->round == 0)
+		objects->base->round = 1; /* 0 is nobody's mark */
 	*objects = (struct objects){ .base = objects->base, .round = objects->round };
 }
 

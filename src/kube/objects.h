@@ -52,15 +52,16 @@ struct object_names {
 	const char *uid;
 };
 
+/* There is one for each pod of the cluster: places instead of pointers keep it small. */
 struct object {
-	const struct object_kind *kind;
-	void *body;	     /* the decoded object; null: it cannot be used as it is */
-	struct object *next; /* in its bucket */
+	void *body; /* the decoded object; null: it cannot be used as it is */
 	uint32_t hash;
-	uint32_t at;
-	uint32_t round; /* of the list that last said the same */
-	bool is_faulty; /* what it is now cannot be read, or not all of it; the body is older or partial */
-	char names[];	/* namespace, name, uid, each with its end; nothing where the body has them */
+	uint32_t at;	     /* its place in objects.v */
+	uint32_t next;	     /* in its bucket: a place and one; 0: none */
+	uint32_t round : 24; /* of the list that last said the same */
+	uint32_t kind : 7;   /* enum change_kind */
+	uint32_t is_faulty : 1; /* now it cannot be read, or not all of it; the body is older or partial */
+	char names[];	     /* namespace, name, uid, each with its end; nothing where the body has them */
 };
 
 struct objects {
@@ -68,12 +69,11 @@ struct objects {
 	size_t n, cap;
 	size_t n_unreadable; /* without a body */
 	size_t n_faulty;     /* with those */
-	struct object **buckets;
-	size_t n_buckets; /* a power of two, or 0 */
+	uint32_t *buckets;   /* cap of them, a power of two: the first's place and one; 0: empty */
 
 	struct objects *base; /* of an overlay; else null */
 	size_t n_same;	      /* that it found the same in the base */
-	uint32_t round;	      /* of a base: the number of the list that is coming in */
+	uint32_t round : 24;  /* of a base: the number of the list that is coming in */
 };
 
 #define OBJECT_NAME_MAX	   253
