@@ -118,13 +118,15 @@ static int status_decode(struct pod *pod, const cJSON *status, struct err *err)
 
 static int pod_spec_decode(struct pod *pod, const cJSON *spec, const char *path, struct err *err)
 {
+	bool host_network = false;
 	int r;
 
 	if (spec && !cJSON_IsObject(spec))
 		return err_set(err, EINVAL, "%s: must be an object", path);
-	r = json_get_bool(spec, "hostNetwork", &pod->host_network, NULL);
+	r = json_get_bool(spec, "hostNetwork", &host_network, NULL);
 	if (r < 0)
 		return err_set(err, EINVAL, "%s.hostNetwork: must be true or false", path);
+	pod->host_network = host_network;
 	r = part_text(spec, "nodeName", path, &pod->node, err);
 	if (r == 0)
 		r = containers_decode(pod, spec, err);

@@ -8,7 +8,7 @@
 #include "base/addr.h"
 #include "policy/profile.h"
 
-static void address_free(struct address *address)
+static void address_free(struct addrset *set, struct address *address)
 {
 	while (address->hold.next) {
 		struct hold *hold = address->hold.next;
@@ -16,15 +16,43 @@ static void address_free(struct address *address)
 		address->hold.next = hold->next;
 		free(hold);
 	}
-	free(address);
+	address->next_dirty = set->unused;
+	set->unused = address;
+}
+
+static struct address *address_new(struct addrset *set, const struct bh_addr *addr)
+{
+	struct addrset_block *block = set->unused ? NULL : malloc(sizeof(*block));
+	struct address *address;
+
+	if (!set->unused && !block)
+		return NULL;
+	if (block) {
+		block->next = set->blocks;
+		set->blocks = block;
+		for (size_t i = ADDRSET_BLOCK; i-- > 0;) {
+			block->v[i].next_dirty = set->unused;
+			set->unused = &block->v[i];
+		}
+	}
+	address = set->unused;
+	set->unused = address->next_dirty;
+	*address = (struct address){ .addr = *addr, .hold.is_first = true };
+	return address;
 }
 
 void addrset_done(struct addrset *set)
 {
 	for (size_t i = 0; i < set->n_chunks; i++) {
 		for (uint32_t k = 0; k < set->chunks[i].n; k++)
-			address_free(set->chunks[i].v[k]);
+			address_free(set, set->chunks[i].v[k]);
 		free(set->chunks[i].v);
+	}
+	while (set->blocks) {
+		struct addrset_block *block = set->blocks;
+
+		set->blocks = block->next;
+		free(block);
 	}
 	free(set->chunks);
 	*set = (struct addrset){ 0 };
@@ -125,11 +153,9 @@ struct address *addrset_get(struct addrset *set, const struct bh_addr *addr)
 			return NULL;
 		in = chunk_of(set, addr);
 	}
-	address = calloc(1, sizeof(*address));
+	address = address_new(set, addr);
 	if (!address)
 		return NULL;
-	address->addr = *addr;
-	address->hold.is_first = true;
 	chunk = &set->chunks[in];
 	at = place_in(chunk, addr);
 	memmove(&chunk->v[at + 1], &chunk->v[at], (chunk->n - at) * sizeof(*chunk->v));
@@ -149,7 +175,7 @@ static void addrset_remove(struct addrset *set, struct address *address)
 
 	chunk->n--;
 	memmove(&chunk->v[at], &chunk->v[at + 1], (chunk->n - at) * sizeof(*chunk->v));
-	address_free(address);
+	address_free(set, address);
 	set->n--;
 	if (chunk->n)
 		return;

@@ -39,6 +39,13 @@ struct address {
 	struct hold hold; /* most have one; `next` leads to others */
 };
 
+/* Many addresses in one allocation: nearly all of them live as long as the daemon. */
+#define ADDRSET_BLOCK 256
+struct addrset_block {
+	struct addrset_block *next;
+	struct address v[ADDRSET_BLOCK];
+};
+
 #define ADDRSET_CHUNK 256
 struct addrset_chunk {
 	struct bh_addr first; /* not above any that is in it */
@@ -49,6 +56,8 @@ struct addrset_chunk {
 struct addrset {
 	struct addrset_chunk *chunks; /* by address */
 	size_t n_chunks, cap_chunks;
+	struct addrset_block *blocks;
+	struct address *unused; /* list by next_dirty */
 	size_t n;	       /* addresses */
 	struct address *dirty; /* list */
 	size_t n_dirty;

@@ -34,7 +34,7 @@ static void addrs_commit(const struct planner *p)
 			address->row->members--;
 			t->state->n_peers--;
 		}
-		address->row = p->addr_row[i];
+		address->row = addr_row_then(p, &t->addrs[i]);
 		if (address->row) {
 			address->row->members++;
 			t->state->n_peers++;

@@ -110,9 +110,10 @@ struct pod {
 	struct named_port *ports; /* containers in order; restartable init containers too (R14) */
 	uint16_t n_addrs;
 	uint16_t n_ports;
-	bool host_network; /* never a subject, never matched (R10) */
-	bool finished;	   /* Succeeded or Failed (R22) */
-	bool compact;	   /* made by pod_compact(): read only */
+	bool host_network : 1; /* never a subject, never matched (R10) */
+	bool finished : 1;     /* Succeeded or Failed (R22) */
+	bool compact : 1;      /* made by pod_compact(): read only */
+	char words[];	       /* of a compact one: name, uid and addresses */
 };
 
 struct service_port {

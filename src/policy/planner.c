@@ -71,6 +71,13 @@ static struct class *region_then(const struct planner *p, uint32_t region)
 				  : p->t->regions->v[region].class;
 }
 
+struct class *addr_row_then(const struct planner *p, const struct moving_addr *moving)
+{
+	struct class *then = group_class(p, moving->group);
+
+	return then == region_then(p, moving->region) ? NULL : then;
+}
+
 /* A row that repeats its region goes at once if the region stays what it is, else
  * when it has moved. */
 static void addrs_write(struct planner *p)
@@ -83,7 +90,6 @@ static void addrs_write(struct planner *p)
 		struct class *now = moving->address->row, *then = group_class(p, moving->group);
 		struct class *around = region_then(p, moving->region);
 
-		p->addr_row[i] = then == around ? NULL : then;
 		if (now && then == around && region_now(p, moving->region) == around)
 			p->failed |= !erase_peer(p->plan, &moving->address->addr);
 		else if (then != (now ? now : around))
@@ -99,7 +105,7 @@ static void addrs_erase(struct planner *p)
 	for (size_t i = 0; i < t->n_addrs; i++) {
 		const struct moving_addr *moving = &t->addrs[i];
 
-		if (moving->address->row && !p->addr_row[i] &&
+		if (moving->address->row && !addr_row_then(p, moving) &&
 		    region_now(p, moving->region) != region_then(p, moving->region))
 			p->failed |= !erase_peer(p->plan, &moving->address->addr);
 	}
@@ -360,10 +366,8 @@ int planner_init(struct planner *p, struct transition *t, struct plan *plan, str
 	int r;
 
 	*p = (struct planner){ .t = t, .plan = plan, .revision = t->state->revision + 1 };
-	p->addr_row = calloc(t->n_addrs + 1, sizeof(struct class *));
-	if (p->addr_row)
-		planner_run(p);
-	if (!p->addr_row || p->failed)
+	planner_run(p);
+	if (p->failed)
 		r = err_set(err, ENOMEM, "plan of the tables");
 	else
 		r = capacity_check(p, err);
@@ -380,5 +384,4 @@ void planner_done(struct planner *p)
 	free(p->endpoints);
 	free(p->by_length);
 	free(p->region_has_row);
-	free(p->addr_row);
 }

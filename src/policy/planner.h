@@ -19,7 +19,6 @@ struct planner {
 	uint32_t revision;	 /* for the endpoints written now */
 	uint32_t *by_length;	 /* moving regions, longest first, without REGION_REST */
 	bool *region_has_row;	 /* when the plan is over */
-	struct class **addr_row; /* of each moving address then */
 	struct regions regions;	 /* then */
 	struct endpoint_next *endpoints;
 	size_t n_endpoints;
@@ -33,6 +32,9 @@ struct planner {
  * case. 0, -ENOMEM, -ENOSPC. */
 int planner_init(struct planner *ret, struct transition *transition, struct plan *plan, struct err *err);
 void planner_done(struct planner *planner);
+
+/* The class of an address's row when the plan is over; null: it has none. */
+struct class *addr_row_then(const struct planner *planner, const struct moving_addr *moving);
 
 /* The plan is as good as applied. Cannot fail. */
 void planner_commit(struct planner *planner);

@@ -102,8 +102,10 @@ struct pod *pod_compact(const struct pod *from)
 {
 	const char *name = text_or_empty(from->name), *uid = text_or_empty(from->uid);
 	size_t addrs_size = from->n_addrs * sizeof(*from->addrs), name_size = strlen(name) + 1,
-	       uid_size = strlen(uid) + 1;
-	auto_pod struct pod *pod = calloc(1, sizeof(*pod) + addrs_size + name_size + uid_size);
+	       uid_size = strlen(uid) + 1, align = _Alignof(struct bh_addr);
+	size_t words_end = (offsetof(struct pod, words) + name_size + uid_size + align - 1) / align * align;
+	size_t size = words_end + addrs_size;
+	auto_pod struct pod *pod = calloc(1, size > sizeof(*pod) ? size : sizeof(*pod));
 
 	if (!pod)
 		return NULL;
@@ -111,9 +113,9 @@ struct pod *pod_compact(const struct pod *from)
 	pod->host_network = from->host_network;
 	pod->finished = from->finished;
 	pod->n_addrs = from->n_addrs;
-	pod->addrs = (struct bh_addr *)(pod + 1);
-	pod->name = (char *)(pod->addrs + pod->n_addrs);
-	pod->uid = pod->name + name_size;
+	pod->name = pod->words;
+	pod->uid = pod->words + name_size;
+	pod->addrs = (struct bh_addr *)((char *)pod + words_end);
 	if (addrs_size)
 		memcpy(pod->addrs, from->addrs, addrs_size);
 	memcpy(pod->name, name, name_size);

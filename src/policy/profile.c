@@ -147,8 +147,8 @@ static int scope_index(struct profiles *profiles, struct scope *scope)
 {
 	const struct labels *labels = &scope->object->labels;
 
-	scope->labels = calloc(labels->n + 1, sizeof(*scope->labels));
-	if (!scope->labels)
+	scope->labels = calloc(labels->n, sizeof(*scope->labels));
+	if (labels->n && !scope->labels)
 		return -ENOMEM;
 	for (size_t i = 0; i < labels->n; i++) {
 		struct scope_label *label = &scope->labels[scope->n_labels];
