@@ -34,9 +34,10 @@ bool bag_has(const struct bag *bag, const void *item)
 	return bag->n && bag->slots[slot_of(bag, item)];
 }
 
+/* Four fifths of the slots may be full: there is one for each pod of the cluster. */
 bool bag_reserve(struct bag *bag)
 {
-	size_t cap = bag->cap ? 2 * bag->cap : BAG_FIRST;
+	size_t n_slots = bag->n_slots ? 2 * bag->n_slots : BAG_FIRST, cap = n_slots / 5 * 4;
 	uint32_t *slots;
 	void **v;
 
@@ -46,13 +47,13 @@ bool bag_reserve(struct bag *bag)
 	if (!v)
 		return false;
 	bag->v = v;
-	slots = calloc(2 * cap, sizeof(*slots));
+	slots = calloc(n_slots, sizeof(*slots));
 	if (!slots)
 		return false;
 	free(bag->slots);
 	bag->slots = slots;
 	bag->cap = cap;
-	bag->n_slots = 2 * cap;
+	bag->n_slots = n_slots;
 	for (size_t i = 0; i < bag->n; i++)
 		bag->slots[slot_of(bag, v[i])] = (uint32_t)i + 1;
 	return true;

@@ -8,37 +8,53 @@
 #include "base/addr.h"
 #include "policy/profile.h"
 
-static void address_free(struct addrset *set, struct address *address)
+/* --- where they lie */
+
+static struct address *address_at(const struct addrset *set, uint32_t number)
 {
+	return &set->blocks[number / ADDRSET_BLOCK][number % ADDRSET_BLOCK];
+}
+
+static void address_free(struct addrset *set, uint32_t number)
+{
+	struct address *address = address_at(set, number);
+
 	while (address->hold.next) {
 		struct hold *hold = address->hold.next;
 
 		address->hold.next = hold->next;
 		free(hold);
 	}
-	address->next_dirty = set->unused;
-	set->unused = address;
+	address->hold.n = set->unused;
+	set->unused = number + 1;
 }
 
-static struct address *address_new(struct addrset *set, const struct bh_addr *addr)
+static int block_add(struct addrset *set)
 {
-	struct addrset_block *block = set->unused ? NULL : malloc(sizeof(*block));
+	struct address *block;
+
+	if (!array_reserve(&set->blocks, &set->cap_blocks, set->n_blocks, sizeof(*set->blocks)))
+		return -ENOMEM;
+	block = calloc(ADDRSET_BLOCK, sizeof(*block));
+	if (!block)
+		return -ENOMEM;
+	set->blocks[set->n_blocks++] = block;
+	for (size_t i = ADDRSET_BLOCK * set->n_blocks; i-- > ADDRSET_BLOCK * (set->n_blocks - 1);)
+		address_free(set, (uint32_t)i);
+	return 0;
+}
+
+static int address_new(struct addrset *set, const struct bh_addr *addr, uint32_t *ret)
+{
 	struct address *address;
 
-	if (!set->unused && !block)
-		return NULL;
-	if (block) {
-		block->next = set->blocks;
-		set->blocks = block;
-		for (size_t i = ADDRSET_BLOCK; i-- > 0;) {
-			block->v[i].next_dirty = set->unused;
-			set->unused = &block->v[i];
-		}
-	}
-	address = set->unused;
-	set->unused = address->next_dirty;
+	if (!set->unused && block_add(set) < 0)
+		return -ENOMEM;
+	*ret = set->unused - 1;
+	address = address_at(set, *ret);
+	set->unused = address->hold.n;
 	*address = (struct address){ .addr = *addr, .hold.is_first = true };
-	return address;
+	return 0;
 }
 
 void addrset_done(struct addrset *set)
@@ -48,12 +64,9 @@ void addrset_done(struct addrset *set)
 			address_free(set, set->chunks[i].v[k]);
 		free(set->chunks[i].v);
 	}
-	while (set->blocks) {
-		struct addrset_block *block = set->blocks;
-
-		set->blocks = block->next;
-		free(block);
-	}
+	for (size_t i = 0; i < set->n_blocks; i++)
+		free(set->blocks[i]);
+	free(set->blocks);
 	free(set->chunks);
 	*set = (struct addrset){ 0 };
 }
@@ -77,14 +90,15 @@ static size_t chunk_of(const struct addrset *set, const struct bh_addr *addr)
 }
 
 /* Where the address is in the chunk or belongs. */
-static uint32_t place_in(const struct addrset_chunk *chunk, const struct bh_addr *addr)
+static uint32_t place_in(const struct addrset *set, const struct addrset_chunk *chunk,
+			 const struct bh_addr *addr)
 {
 	uint32_t low = 0, high = chunk->n;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (addr_compare(&chunk->v[middle]->addr, addr) < 0)
+		if (addr_compare(&address_at(set, chunk->v[middle])->addr, addr) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -95,19 +109,21 @@ static uint32_t place_in(const struct addrset_chunk *chunk, const struct bh_addr
 struct address *addrset_find(const struct addrset *set, const struct bh_addr *addr)
 {
 	const struct addrset_chunk *chunk;
+	struct address *address;
 	uint32_t at;
 
 	if (!set->n_chunks)
 		return NULL;
 	chunk = &set->chunks[chunk_of(set, addr)];
-	at = place_in(chunk, addr);
-	return at < chunk->n && addr_equal(&chunk->v[at]->addr, addr) ? chunk->v[at] : NULL;
+	at = place_in(set, chunk, addr);
+	address = at < chunk->n ? address_at(set, chunk->v[at]) : NULL;
+	return address && addr_equal(&address->addr, addr) ? address : NULL;
 }
 
 /* A new chunk at `at` that begins with an address. */
 static int chunk_insert(struct addrset *set, size_t at, const struct bh_addr *first)
 {
-	struct address **v = calloc(ADDRSET_CHUNK, sizeof(*v));
+	uint32_t *v = calloc(ADDRSET_CHUNK, sizeof(*v));
 
 	if (!v)
 		return -ENOMEM;
@@ -126,7 +142,7 @@ static int chunk_split(struct addrset *set, size_t at)
 	uint32_t half = set->chunks[at].n / 2;
 	struct addrset_chunk *low, *high;
 
-	if (chunk_insert(set, at + 1, &set->chunks[at].v[half]->addr) < 0)
+	if (chunk_insert(set, at + 1, &address_at(set, set->chunks[at].v[half])->addr) < 0)
 		return -ENOMEM;
 	low = &set->chunks[at];
 	high = &set->chunks[at + 1];
@@ -140,8 +156,8 @@ struct address *addrset_get(struct addrset *set, const struct bh_addr *addr)
 {
 	struct address *address = addrset_find(set, addr);
 	struct addrset_chunk *chunk;
+	uint32_t at, number;
 	size_t in;
-	uint32_t at;
 
 	if (address)
 		return address;
@@ -153,29 +169,28 @@ struct address *addrset_get(struct addrset *set, const struct bh_addr *addr)
 			return NULL;
 		in = chunk_of(set, addr);
 	}
-	address = address_new(set, addr);
-	if (!address)
+	if (address_new(set, addr, &number) < 0)
 		return NULL;
 	chunk = &set->chunks[in];
-	at = place_in(chunk, addr);
+	at = place_in(set, chunk, addr);
 	memmove(&chunk->v[at + 1], &chunk->v[at], (chunk->n - at) * sizeof(*chunk->v));
-	chunk->v[at] = address;
+	chunk->v[at] = number;
 	chunk->n++;
 	if (addr_compare(addr, &chunk->first) < 0)
 		chunk->first = *addr;
 	set->n++;
-	return address;
+	return address_at(set, number);
 }
 
 static void addrset_remove(struct addrset *set, struct address *address)
 {
 	size_t in = chunk_of(set, &address->addr);
 	struct addrset_chunk *chunk = &set->chunks[in];
-	uint32_t at = place_in(chunk, &address->addr);
+	uint32_t at = place_in(set, chunk, &address->addr), number = chunk->v[at];
 
 	chunk->n--;
 	memmove(&chunk->v[at], &chunk->v[at + 1], (chunk->n - at) * sizeof(*chunk->v));
-	address_free(set, address);
+	address_free(set, number);
 	set->n--;
 	if (chunk->n)
 		return;
@@ -188,11 +203,11 @@ void addrset_each(const struct addrset *set, const struct bh_addr *first, const 
 		  void (*each)(struct address *address, void *data), void *data)
 {
 	size_t in = chunk_of(set, first);
-	uint32_t at = set->n_chunks ? place_in(&set->chunks[in], first) : 0;
+	uint32_t at = set->n_chunks ? place_in(set, &set->chunks[in], first) : 0;
 
 	for (; in < set->n_chunks; in++, at = 0) {
 		for (; at < set->chunks[in].n; at++) {
-			struct address *address = set->chunks[in].v[at];
+			struct address *address = address_at(set, set->chunks[in].v[at]);
 
 			if (addr_compare(&address->addr, last) > 0)
 				return;

@@ -39,25 +39,23 @@ struct address {
 	struct hold hold; /* most have one; `next` leads to others */
 };
 
-/* Many addresses in one allocation: nearly all of them live as long as the daemon. */
+/* Many addresses in one allocation, by number: nearly all of them live as long as the
+ * daemon, and numbers are half as large as pointers. */
 #define ADDRSET_BLOCK 256
-struct addrset_block {
-	struct addrset_block *next;
-	struct address v[ADDRSET_BLOCK];
-};
 
 #define ADDRSET_CHUNK 256
 struct addrset_chunk {
 	struct bh_addr first; /* not above any that is in it */
 	uint32_t n;
-	struct address **v; /* room for ADDRSET_CHUNK */
+	uint32_t *v; /* numbers, in order of address; room for ADDRSET_CHUNK */
 };
 
 struct addrset {
 	struct addrset_chunk *chunks; /* by address */
 	size_t n_chunks, cap_chunks;
-	struct addrset_block *blocks;
-	struct address *unused; /* list by next_dirty */
+	struct address **blocks; /* of ADDRSET_BLOCK each */
+	size_t n_blocks, cap_blocks;
+	uint32_t unused;       /* list by hold.n: a number and one; 0: none */
 	size_t n;	       /* addresses */
 	struct address *dirty; /* list */
 	size_t n_dirty;

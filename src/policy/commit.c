@@ -92,10 +92,8 @@ static void classes_commit(struct planner *p)
 {
 	struct transition *t = p->t;
 
-	for (size_t i = 0; t->region_moves && i < t->united.n; i++)
-		class_leave(p, t->region_moves[i].from);
-	for (size_t i = 0; i < t->n_addrs; i++)
-		class_leave(p, t->addrs[i].from);
+	for (size_t i = 0; i < t->flows.n; i++)
+		class_leave(p, ((const struct flow *)t->flows.v[i])->from);
 	for (size_t i = 1; i < t->n_groups; i++) {
 		class_leave(p, t->groups[i].class);
 		signature_change(p, &t->groups[i]);

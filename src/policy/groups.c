@@ -8,14 +8,6 @@
 #define PAST_EMPTY   0
 #define PAST_UNKNOWN UINT32_MAX
 
-/* How many addresses and regions go from a class to a group. */
-struct flow {
-	struct pool_entry entry;
-	struct class *from;
-	uint32_t group;
-	uint32_t n;
-};
-
 struct class *class_scratch(const struct transition *t, struct class *class)
 {
 	if (class->plan != t->plan) {
@@ -127,13 +119,13 @@ int groups_init(struct transition *t)
 
 /* --- flows */
 
-static int flow_count(struct pool *flows, struct class *from, uint32_t group)
+static int flow_count(struct transition *t, struct class *from, uint32_t group)
 {
 	struct {
 		const struct class *from;
 		uint64_t group;
 	} key = { from, group };
-	struct flow *flow = (struct flow *)pool_get(flows, &key, sizeof(key), NULL);
+	struct flow *flow = (struct flow *)pool_get(&t->flows, &key, sizeof(key), NULL);
 
 	if (!flow)
 		return -ENOMEM;
@@ -155,16 +147,16 @@ static int flow_compare(const void *a, const void *b)
 	return (x->group > y->group) - (x->group < y->group);
 }
 
-static int flows_collect(const struct transition *t, struct pool *flows)
+static int flows_collect(struct transition *t)
 {
 	for (size_t i = 0; t->region_moves && i < t->united.n; i++)
-		if (flow_count(flows, t->region_moves[i].from, t->region_moves[i].group) < 0)
+		if (flow_count(t, t->region_moves[i].from, t->region_moves[i].group) < 0)
 			return -ENOMEM;
 	for (size_t i = 0; i < t->n_addrs; i++)
-		if (flow_count(flows, t->addrs[i].from, t->addrs[i].group) < 0)
+		if (flow_count(t, moving_from(t, &t->addrs[i]), t->addrs[i].group) < 0)
 			return -ENOMEM;
-	if (flows->n)
-		qsort(flows->v, flows->n, sizeof(struct pool_entry *), flow_compare);
+	if (t->flows.n)
+		qsort(t->flows.v, t->flows.n, sizeof(struct pool_entry *), flow_compare);
 	return 0;
 }
 
@@ -224,11 +216,12 @@ static int groups_take_own(struct transition *t)
 
 /* A class that nobody rests in may go on as the group that most of it goes to: its rows
  * for retiring numbers are the group's, and those for live ones must be. */
-static void classes_keep(struct transition *t, struct flow *const *flows, size_t n)
+static void classes_keep(struct transition *t)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct group *group = &t->groups[flows[i]->group];
-		struct class *from = flows[i]->from;
+	for (size_t i = 0; i < t->flows.n; i++) {
+		const struct flow *flow = (const struct flow *)t->flows.v[i];
+		struct group *group = &t->groups[flow->group];
+		struct class *from = flow->from;
 
 		if (group->class || class_stays(t, from) || from->taken || !from->members ||
 		    !signatures_agree(t, from->signature, group->signature))
@@ -240,16 +233,12 @@ static void classes_keep(struct transition *t, struct flow *const *flows, size_t
 
 int groups_number(struct transition *t)
 {
-	struct pool flows;
-	int r;
+	int r = groups_take_own(t);
 
-	pool_init(&flows, sizeof(struct flow), NULL);
-	r = groups_take_own(t);
 	if (r == 0)
-		r = flows_collect(t, &flows);
+		r = flows_collect(t);
 	if (r == 0)
-		classes_keep(t, (struct flow *const *)flows.v, flows.n);
-	pool_done(&flows);
+		classes_keep(t);
 	for (size_t i = 1; r == 0 && i < t->n_groups; i++) {
 		struct group *group = &t->groups[i];
 
@@ -390,12 +379,12 @@ static void live_compare(struct transition *t, uint32_t number, const struct row
 
 /* R19: an address that goes from one class to another may concern live flows of every
  * live subject to which the two are not the same. */
-static void move_compare(struct transition *t, const struct move *move)
+static void flow_judge(struct transition *t, const struct flow *flow)
 {
-	const struct class *any = &t->state->any, *to = t->groups[move->group].class;
-	const struct class *before = move->from == any ? NULL : move->from, *after = to == any ? NULL : to;
+	const struct class *any = &t->state->any, *to = t->groups[flow->group].class;
+	const struct class *before = flow->from == any ? NULL : flow->from, *after = to == any ? NULL : to;
 
-	if (move->from == to)
+	if (flow->from == to)
 		return;
 	for (size_t i = 0; before && i < before->n_rows; i++)
 		live_compare(t, before->rows[i].subject, &before->rows[i].row,
@@ -403,22 +392,6 @@ static void move_compare(struct transition *t, const struct move *move)
 	for (size_t i = 0; after && i < after->n_rows; i++)
 		live_compare(t, after->rows[i].subject, class_row_find(before, after->rows[i].subject),
 			     &after->rows[i].row);
-}
-
-static int moves_compare(struct transition *t)
-{
-	struct pool flows;
-	int r;
-
-	pool_init(&flows, sizeof(struct flow), NULL);
-	r = flows_collect(t, &flows);
-	for (size_t i = 0; r == 0 && i < flows.n; i++) {
-		const struct flow *flow = (const struct flow *)flows.v[i];
-
-		move_compare(t, &(struct move){ .from = flow->from, .group = flow->group });
-	}
-	pool_done(&flows);
-	return r;
 }
 
 int groups_fill(struct transition *t, struct err *err)
@@ -430,7 +403,7 @@ int groups_fill(struct transition *t, struct err *err)
 			r = class_fill(t, &t->groups[i], err);
 	if (r == 0 && t->n_fresh)
 		r = fresh_fill(t, err);
-	if (r == 0 && moves_compare(t) < 0)
-		r = no_memory(err);
+	for (size_t i = 0; r == 0 && i < t->flows.n; i++)
+		flow_judge(t, (const struct flow *)t->flows.v[i]);
 	return r;
 }

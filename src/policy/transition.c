@@ -25,6 +25,7 @@ void transition_done(struct transition *t)
 	free(t->adds);
 	pool_done(&t->pasts);
 	pool_done(&t->group_keys);
+	pool_done(&t->flows);
 }
 
 /* --- endpoints and subjects */
@@ -220,6 +221,11 @@ static int regions_move(struct transition *t)
 
 /* --- addresses */
 
+struct class *moving_from(const struct transition *t, const struct moving_addr *moving)
+{
+	return moving->address->row ? moving->address->row : t->regions->v[moving->region].class;
+}
+
 static int moving_compare(const void *a, const void *b)
 {
 	return addr_compare(&((const struct moving_addr *)a)->address->addr,
@@ -232,11 +238,7 @@ static int addr_move(struct transition *t, struct address *address)
 	struct signatures *signatures = &t->compile->signatures;
 	uint32_t region = regions_find(t->regions, &address->addr);
 	struct signature *around = t->regions->v[region].signature, *answers, *signature;
-	struct moving_addr moving = {
-		.address = address,
-		.region = region,
-		.from = address->row ? address->row : t->regions->v[region].class,
-	};
+	struct moving_addr moving = { .address = address, .region = region };
 
 	answers = address_answers(address, signatures);
 	if (!answers)
@@ -252,7 +254,7 @@ static int addr_move(struct transition *t, struct address *address)
 		return 0;
 	}
 	t->n_rooms -= !address->row;
-	if (group_of(t, moving.from, signature, &moving.group) < 0)
+	if (group_of(t, moving_from(t, &moving), signature, &moving.group) < 0)
 		return -ENOMEM;
 	if (address->row)
 		class_scratch(t, address->row)->leaving++;
@@ -309,6 +311,7 @@ int transition_init(struct transition *t, struct state *state, struct compile *c
 	t->regions = t->regions_move ? &t->united : &state->regions;
 	pool_init(&t->pasts, sizeof(struct pool_entry), NULL);
 	pool_init(&t->group_keys, sizeof(struct pool_entry), NULL);
+	pool_init(&t->flows, sizeof(struct flow), NULL);
 	r = retiring_collect(t) < 0 || fresh_collect(t) < 0 || groups_init(t) < 0 ? -ENOMEM : 0;
 	if (r == 0 && t->regions_move) {
 		r = regions_unite(t);

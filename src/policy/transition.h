@@ -32,7 +32,7 @@
 #include "policy/compile.h"
 #include "policy/state.h"
 
-/* Where an address or a region stands. */
+/* Where a region stands. */
 struct move {
 	struct class *from; /* installed */
 	uint32_t group;	    /* index in transition.groups */
@@ -48,9 +48,16 @@ struct group {
 
 struct moving_addr {
 	struct address *address;
-	struct class *from;
 	uint32_t group;
 	uint32_t region;
+};
+
+/* How many addresses and regions go from a class to a group. */
+struct flow {
+	struct pool_entry entry;
+	struct class *from;
+	uint32_t group;
+	uint32_t n;
 };
 
 /* A row that an installed class gets. */
@@ -82,6 +89,7 @@ struct transition {
 	size_t n_adds, cap_adds;
 	struct pool pasts;	/* arrays of struct class_row; the first is empty */
 	struct pool group_keys; /* (past, signature): entry id - 1 is the group's index */
+	struct pool flows;	/* by class; for each the group first that most of it goes to */
 };
 
 /* Fills *ret; transition_done() in any case. 0, -ENOMEM, -ENOSPC. */
@@ -93,6 +101,9 @@ void transition_done(struct transition *transition);
  * goes must not see the change before it has its new subject, so the old number
  * retires, and the endpoints that stay get a new one. True: make the transition again. */
 bool subjects_renumber(const struct transition *transition);
+
+/* The class that the kernel gives the address until the plan is over. */
+struct class *moving_from(const struct transition *transition, const struct moving_addr *moving);
 
 bool number_retires(const struct transition *transition, uint32_t number);
 
