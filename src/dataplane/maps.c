@@ -24,7 +24,6 @@ static const char *const map_names[MAP_COUNT] = {
 };
 
 #define ENDPOINTS_BYTES (BH_ENDPOINTS_MAX * sizeof(struct bh_endpoint))
-#define PORTS_BYTES	(BH_PORTS_MAX * sizeof(struct bh_port))
 
 DEFINE_AUTO(struct maps, maps_free)
 
@@ -46,8 +45,6 @@ struct maps *maps_free(struct maps *maps)
 		return NULL;
 	if (maps->endpoints)
 		munmap(maps->endpoints, ENDPOINTS_BYTES);
-	if (maps->ports)
-		munmap(maps->ports, PORTS_BYTES);
 	for (int i = 0; i < MAP_COUNT; i++) {
 		if (maps->fd[i] >= 0)
 			close(maps->fd[i]);
@@ -104,9 +101,6 @@ int maps_open(const char *root, struct maps **ret_maps, struct err *err)
 	if (maps->n_cpus < 0)
 		return err_set(err, -maps->n_cpus, "counting the possible CPUs");
 	r = array_map(maps->fd[MAP_ENDPOINTS], ENDPOINTS_BYTES, BH_MAP_ENDPOINTS, &maps->endpoints, err);
-	if (r < 0)
-		return r;
-	r = array_map(maps->fd[MAP_PORTS], PORTS_BYTES, BH_MAP_PORTS, &maps->ports, err);
 	if (r < 0)
 		return r;
 	*ret_maps = TAKE(maps);

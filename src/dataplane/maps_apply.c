@@ -8,6 +8,8 @@
 #include "base/addr.h"
 #include "dataplane/maps_room.h"
 
+#define PEERS_AT_ONCE 256
+
 static int row_put(int fd, const void *key, const void *value)
 {
 	return bpf_map_update_elem(fd, key, value, BPF_ANY) < 0 ? -errno : 0;
@@ -18,15 +20,10 @@ static int row_erase(int fd, const void *key)
 	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* Nobody reads the place yet: a row leads there later. */
 static int port_put(struct maps *maps, const struct bh_write *write)
 {
-	__u64 word;
-
-	if (write->port.index >= BH_PORTS_MAX)
-		return -E2BIG;
-	memcpy(&word, &write->port.port, sizeof(word));
-	__atomic_store_n((__u64 *)&maps->ports[write->port.index], word, __ATOMIC_RELEASE);
-	return 0;
+	return row_put(maps->fd[MAP_PORTS], &write->port.index, &write->port.port);
 }
 
 /* List before trie and, erasing, trie before list: the list never lacks a row
@@ -128,16 +125,47 @@ static void write_name(const struct bh_write *write, char *out, size_t size)
 	}
 }
 
+/* A start writes a peer for each pod of the cluster: several by one call, in their order. */
+static int peers_put(struct maps *maps, const struct bh_write *writes, size_t n, size_t *ret_done)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_ANY);
+	struct bh_addr addrs[PEERS_AT_ONCE];
+	__u32 classes[PEERS_AT_ONCE], wanted = 0, done;
+	int r;
+
+	while (wanted < n && wanted < PEERS_AT_ONCE && writes[wanted].kind == BH_WRITE_PEER) {
+		addrs[wanted] = writes[wanted].peer.addr;
+		classes[wanted] = writes[wanted].peer.class;
+		wanted++;
+	}
+	done = wanted;
+	r = bpf_map_update_batch(maps->fd[MAP_PEERS], addrs, classes, &done, &opts);
+	*ret_done = r < 0 && done == wanted ? 0 : done;
+	return r;
+}
+
+/* The next write, or the next few. How many are in the kernel, on failure too. */
+static int next_apply(struct maps *maps, const struct bh_write *writes, size_t n, size_t *ret_done)
+{
+	int r;
+
+	if (n > 1 && writes[0].kind == BH_WRITE_PEER && writes[1].kind == BH_WRITE_PEER)
+		return peers_put(maps, writes, n, ret_done);
+	r = write_apply(maps, writes);
+	*ret_done = r == 0;
+	return r;
+}
+
 int maps_apply(struct maps *maps, const struct bh_write *writes, size_t n, struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, done; i < n; i += done) {
 		char name[128];
-		int r = write_apply(maps, &writes[i]);
+		int r = next_apply(maps, &writes[i], n - i, &done);
 
 		if (r == 0)
 			continue;
-		write_name(&writes[i], name, sizeof(name));
-		return err_set(err, -r, "write %zu of %zu, %s: %s", i + 1, n, name,
+		write_name(&writes[i + done], name, sizeof(name));
+		return err_set(err, -r, "write %zu of %zu, %s: %s", i + done + 1, n, name,
 			       r == -ESTALE ? "the slot belongs to another interface now" : strerror(-r));
 	}
 	return 0;

@@ -32,7 +32,6 @@ struct maps {
 	int fd[MAP_COUNT];
 	int sweep_fd;		       /* the program that expires flows */
 	struct bh_endpoint *endpoints; /* the kernel's array itself */
-	struct bh_port *ports;	       /* likewise */
 	int n_cpus;		       /* possible CPUs: the width of a per-CPU value */
 };
 
