@@ -2,11 +2,13 @@
 #include "agent/agent.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/control.h"
 #include "agent/exporter.h"
+#include "agent/loading.h"
 #include "agent/stamp.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -72,8 +74,7 @@ static int kernel_start(struct agent *agent, struct err *err)
 	const struct config *config = agent->config;
 	int r;
 
-	if ((r = loader_run(config->pin_root, &config->kernel, err)) < 0 ||
-	    (r = maps_open(config->pin_root, &agent->maps, err)) < 0 ||
+	if ((r = maps_open(config->pin_root, &agent->maps, err)) < 0 ||
 	    (r = enforce_init(&agent->enforce, agent->maps, err)) < 0 ||
 	    (r = network_init(&agent->network, config, err)) < 0 ||
 	    (r = node_addrs_init(&agent->node, err)) < 0 ||
@@ -104,6 +105,37 @@ static int source_open(struct agent *agent, struct err *err)
 	return manifests_new(config->manifests, "default", report_manifest, agent, &agent->manifests, err);
 }
 
+/* Objects that come in while the programs are loaded wait at the source. */
+static void objects_hear(struct agent *agent, int until_fd)
+{
+	struct pollfd fds[] = { { .fd = until_fd, .events = POLLIN },
+				{ .fd = agent->cluster ? cluster_fd(agent->cluster) : -1, .events = POLLIN } };
+
+	do {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (fds[1].revents)
+			agent_cluster_turn(agent);
+	} while (!fds[0].revents);
+}
+
+static int load_and_hear(struct agent *agent, struct err *err)
+{
+	struct err source_err = { 0 };
+	struct loading loading;
+	int r = loading_start(&loading, agent->config, err), source;
+
+	if (r < 0)
+		return r;
+	source = source_open(agent, &source_err);
+	if (source == 0)
+		objects_hear(agent, loading.fd);
+	r = loading_end(&loading, err);
+	if (r == 0 && source < 0)
+		*err = source_err;
+	return r < 0 ? r : source;
+}
+
 static void on_world_change(const struct change *change, void *data)
 {
 	struct agent *agent = data;
@@ -131,8 +163,8 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	agent->base = event_base_new();
 	if (!agent->base || !agent->services)
 		return err_set(err, ENOMEM, "event loop");
-	if ((r = kernel_start(agent, err)) < 0 || (r = memory_load(agent, err)) < 0 ||
-	    (r = source_open(agent, err)) < 0 || (r = control_open(agent, &agent->control, err)) < 0 ||
+	if ((r = load_and_hear(agent, err)) < 0 || (r = kernel_start(agent, err)) < 0 ||
+	    (r = memory_load(agent, err)) < 0 || (r = control_open(agent, &agent->control, err)) < 0 ||
 	    (r = exporter_open(agent, &agent->exporter, err)) < 0 || (r = agent_listen(agent, err)) < 0)
 		return r;
 	*ret_agent = TAKE(agent);

@@ -206,10 +206,11 @@ static int64_t wait_ms(const struct agent *agent)
 	return rest_ms > 0 ? rest_ms : 0;
 }
 
-/* The wait starts with the first change, so that a stream of them cannot postpone it. */
+/* The wait starts with the first change, so that a stream of them cannot postpone it.
+ * Before the loop there is nothing to wait for: it begins with a read. */
 void agent_objects_changed(struct agent *agent)
 {
-	if (!event_pending(agent->on_reload, EV_TIMEOUT, NULL))
+	if (agent->on_reload && !event_pending(agent->on_reload, EV_TIMEOUT, NULL))
 		event_in_ms(agent->on_reload, wait_ms(agent));
 }
 

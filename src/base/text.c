@@ -55,18 +55,25 @@ void text_pad(struct text *text, size_t n)
 void text_addf(struct text *text, const char *fmt, ...)
 {
 	va_list args;
+	size_t room;
 	int n;
 
+	/* It nearly always fits in what there is. */
+	if (!text_reserve(text, 0))
+		return;
+	room = text->cap - text->len;
 	va_start(args, fmt);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = vsnprintf(text->data + text->len, room, fmt, args);
 	va_end(args);
 	if (n < 0 || !text_reserve(text, (size_t)n)) {
 		text->failed = true;
 		return;
 	}
-	va_start(args, fmt);
-	vsnprintf(text->data + text->len, (size_t)n + 1, fmt, args);
-	va_end(args);
+	if ((size_t)n >= room) {
+		va_start(args, fmt);
+		vsnprintf(text->data + text->len, (size_t)n + 1, fmt, args);
+		va_end(args);
+	}
 	text->len += (size_t)n;
 }
 

@@ -109,10 +109,10 @@ static void memory_forget_peak(pid_t pid)
 	close(fd);
 }
 
-/* User and system time, in seconds. */
+/* User and system time, that of its children included, in seconds. */
 static double cpu_s(pid_t pid)
 {
-	unsigned long user = 0, system = 0;
+	unsigned long user = 0, system = 0, child_user = 0, child_system = 0;
 	char path[64], line[1024] = "";
 	const char *rest;
 	FILE *file;
@@ -124,9 +124,10 @@ static double cpu_s(pid_t pid)
 	fclose(file);
 	rest = strrchr(line, ')');
 	if (!rest ||
-	    sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+	    sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu", &user, &system,
+		   &child_user, &child_system) != 4)
 		give_up("the daemon's times");
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+	return (double)(user + system + child_user + child_system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static bool log_has(const struct bench *bench, const char *words)
