@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/addr.h"
 #include "base/cleanup.h"
 #include "dataplane/maps_room.h"
 
@@ -105,6 +106,22 @@ static int ports_copy(struct maps *maps, struct bh_port **ret, struct err *err)
 	return r;
 }
 
+static int peer_compare(const void *a, const void *b)
+{
+	return addr_compare(&((const struct bh_peer_row *)a)->addr, &((const struct bh_peer_row *)b)->addr);
+}
+
+/* In order, which whoever takes them in is much faster at. */
+static int peers_read(struct maps *maps, struct bh_snapshot *s, struct err *err)
+{
+	int r = rows_read(maps->fd[MAP_PEERS], BH_MAP_PEERS, sizeof(struct bh_addr), sizeof(*s->peers),
+			  &s->peers, &s->n_peers, err);
+
+	if (r == 0 && s->n_peers)
+		qsort(s->peers, s->n_peers, sizeof(*s->peers), peer_compare);
+	return r;
+}
+
 /* A crash between the two writes of a prefix leaves it in the list only: finish
  * it, so that what the caller adopts is what packets meet. */
 static int prefixes_finish(struct maps *maps, const struct bh_snapshot *snapshot, struct err *err)
@@ -120,10 +137,8 @@ static int prefixes_finish(struct maps *maps, const struct bh_snapshot *snapshot
 
 static int snapshot_read(struct maps *maps, struct bh_snapshot *s, struct err *err)
 {
-	int r;
+	int r = peers_read(maps, s, err);
 
-	r = rows_read(maps->fd[MAP_PEERS], BH_MAP_PEERS, sizeof(struct bh_addr), sizeof(*s->peers), &s->peers,
-		      &s->n_peers, err);
 	if (r < 0)
 		return r;
 	r = rows_read(maps->fd[MAP_PREFIX_LIST], BH_MAP_PREFIX_LIST, sizeof(struct bh_prefix_key),

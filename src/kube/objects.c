@@ -207,10 +207,8 @@ static bool overlay_confirm(struct objects *overlay, struct object *object)
 	return true;
 }
 
-int objects_put(struct objects *objects, struct object *object, struct feed *feed)
+int objects_put(struct objects *objects, struct object *object, struct object *old, struct feed *feed)
 {
-	struct object *old = objects_like(objects, object);
-
 	if (reserve(feed, 1) < 0 || objects_reserve(objects, objects->n + 1) < 0) {
 		object_free(object);
 		return -ENOMEM;

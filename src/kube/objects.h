@@ -103,8 +103,9 @@ struct object *objects_like(const struct objects *objects, const struct object *
 size_t objects_count(const struct objects *objects);
 /* Each of these tells `feed` what changed; null: nobody has seen these objects, and
  * what goes is freed at once. On -ENOMEM nothing has changed.
- * objects_put() takes `object` over (frees it on -ENOMEM), in place of one of its key. */
-int objects_put(struct objects *objects, struct object *object, struct feed *feed);
+ * objects_put() takes `object` over (frees it on -ENOMEM), in place of `old`, which is
+ * what objects_like() finds for it. */
+int objects_put(struct objects *objects, struct object *object, struct object *old, struct feed *feed);
 int objects_remove(struct objects *objects, struct object *object, struct feed *feed);
 /* Does `object` say the same as `old` (may be null)? One that cannot be used says
  * nothing, so what it was stays. */

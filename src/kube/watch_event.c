@@ -52,18 +52,17 @@ static void say_fault(struct watch *watch, const struct object *object, const st
 	watch_degrade(watch, why, -1);
 }
 
-static int put(struct watch *watch, struct object *object)
+static int put(struct watch *watch, struct object *object, struct object *old)
 {
 	struct objects *target = target_of(watch);
-	const struct object *old = objects_like(target, object);
 
 	if (!old && objects_count(target) >= watch->max)
 		return refuse(watch, object);
 	if (object_same(old, object)) {
-		objects_confirm(target, (struct object *)(uintptr_t)old, object);
+		objects_confirm(target, old, object);
 		return 0;
 	}
-	if (objects_put(target, object, feed_of(watch, target)) < 0)
+	if (objects_put(target, object, old, feed_of(watch, target)) < 0)
 		return out_of_memory(watch);
 	if (target == &watch->live)
 		watch->env->changed(watch->env->data);
@@ -72,10 +71,8 @@ static int put(struct watch *watch, struct object *object)
 
 /* Events were lost: between these two there must have been a DELETED. The newest
  * confirmed state stays until a list says what is true. */
-static int check_successor(struct watch *watch, const struct object *object)
+static int check_successor(struct watch *watch, const struct object *object, const struct object *old)
 {
-	const struct object *old = objects_like(target_of(watch), object);
-
 	if (!old || strcmp(object_names(old).uid, object_names(object).uid) == 0)
 		return 0;
 	return watch_judge(watch, WATCH_NEXT_LIST, false, 0, "%s: another uid, and no DELETED before",
@@ -108,6 +105,7 @@ static void advance(struct watch *watch, const char *version)
 static int on_object(struct watch *watch, const char *type, struct object *object, const char *version, int r,
 		     const struct err *err)
 {
+	struct object *old;
 	bool is_faulty = r > 0;
 
 	if (!version[0]) {
@@ -123,13 +121,14 @@ static int on_object(struct watch *watch, const char *type, struct object *objec
 			advance(watch, version);
 		return r;
 	}
-	if (check_successor(watch, object) < 0) {
+	old = objects_like(target_of(watch), object);
+	if (check_successor(watch, object, old) < 0) {
 		object_free(object);
 		return -ECANCELED;
 	}
 	if (is_faulty)
 		say_fault(watch, object, err);
-	r = put(watch, object);
+	r = put(watch, object, old);
 	if (r < 0)
 		return r;
 	advance(watch, version);
@@ -308,5 +307,5 @@ int watch_on_item(char *text, size_t len, void *data, struct err *err)
 		return err_wrap(err, r, "item %zu", objects_count(&watch->shadow));
 	if (r > 0)
 		say_fault(watch, object, err);
-	return put(watch, object);
+	return put(watch, object, objects_like(&watch->shadow, object));
 }

@@ -152,26 +152,31 @@ static int chunk_split(struct addrset *set, size_t at)
 	return 0;
 }
 
+/* A place for one more. Behind the end of a full chunk a new one begins, so that what
+ * comes in order fills them. */
+static int room_make(struct addrset *set, const struct bh_addr *addr)
+{
+	size_t in = chunk_of(set, addr);
+
+	if (!set->n_chunks)
+		return chunk_insert(set, 0, addr);
+	if (set->chunks[in].n < ADDRSET_CHUNK)
+		return 0;
+	return place_in(set, &set->chunks[in], addr) == ADDRSET_CHUNK ? chunk_insert(set, in + 1, addr)
+								       : chunk_split(set, in);
+}
+
 struct address *addrset_get(struct addrset *set, const struct bh_addr *addr)
 {
 	struct address *address = addrset_find(set, addr);
 	struct addrset_chunk *chunk;
 	uint32_t at, number;
-	size_t in;
 
 	if (address)
 		return address;
-	if (!set->n_chunks && chunk_insert(set, 0, addr) < 0)
+	if (room_make(set, addr) < 0 || address_new(set, addr, &number) < 0)
 		return NULL;
-	in = chunk_of(set, addr);
-	if (set->chunks[in].n == ADDRSET_CHUNK) {
-		if (chunk_split(set, in) < 0)
-			return NULL;
-		in = chunk_of(set, addr);
-	}
-	if (address_new(set, addr, &number) < 0)
-		return NULL;
-	chunk = &set->chunks[in];
+	chunk = &set->chunks[chunk_of(set, addr)];
 	at = place_in(set, chunk, addr);
 	memmove(&chunk->v[at + 1], &chunk->v[at], (chunk->n - at) * sizeof(*chunk->v));
 	chunk->v[at] = number;
