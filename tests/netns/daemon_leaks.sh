@@ -32,7 +32,7 @@ cat >"$scratch/bpf.supp" <<'END'
 }
 END
 start_under_valgrind() {
-	valgrind --quiet --undef-value-errors=no --suppressions="$scratch/bpf.supp" \
+	valgrind --quiet --child-silent-after-fork=yes --undef-value-errors=no --suppressions="$scratch/bpf.supp" \
 		--leak-check=full --show-leak-kinds=definite,indirect,possible \
 		--errors-for-leak-kinds=definite,indirect,possible --error-exitcode=9 --log-file="$scratch/valgrind.log" "$BUILD/bulkheadd" --manifests "$manifests" \
 		--run-dir "$run_dir" --pin-root "$pin_root" >>"$scratch/daemon.log" 2>&1 &
@@ -65,5 +65,5 @@ is 'the daemon counts no endpoint' $? 0
 kill -TERM "$daemon_pid"
 wait "$daemon_pid"
 is 'valgrind found nothing' $? 0
-# Debian's does not know BPF_PROG_BIND_MAP, by which libbpf ties constants to programs.
-is 'and said nothing' "$(grep -v 'unhandled eBPF command 35' "$scratch/valgrind.log")" ''
+# Debian's does not know that many rows can be read and written at once.
+is 'and said nothing' "$(grep -vE 'unhandled eBPF command (24|26)' "$scratch/valgrind.log")" ''
