@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* When the network between nodes is looked at: when Node objects changed, and
- * soon after the kernel says that something there changed. */
+/* When the network between nodes, and the routes to this node's pods, are looked at:
+ * when Node objects changed, and soon after the kernel says that something changed. */
+#include <errno.h>
+
 #include "agent/agent.h"
 #include "agent/stamp.h"
 #include "base/log.h"
@@ -66,12 +68,27 @@ static void on_change(evutil_socket_t fd, short what, void *data)
 	look_in_ms(agent, since_ms >= PAUSE_MS ? SOON_MS : PAUSE_MS - since_ms + SOON_MS);
 }
 
+static void pods_look(struct agent *agent)
+{
+	struct err err = { 0 };
+	int r = network_pods_keep(&agent->network, &agent->attachments, &err);
+
+	agent->network_ms = stamp_now_ms();
+	if (r > 0)
+		log_info("network: %d routes to pods of this node were missing and are back", r);
+	if (r >= 0 || r == -ENETDOWN || r == -ENODEV)
+		return;
+	log_warn("network: %s; trying again", err.msg);
+	look_in_ms(agent, RETRY_MS);
+}
+
 static void on_look(evutil_socket_t fd, short what, void *data)
 {
 	struct agent *agent = data;
 
 	(void)fd, (void)what;
-	if (agent->objects_known)
+	pods_look(agent);
+	if (agent->objects_known && agent->config->network.mode != NETWORK_NONE)
 		network_look(agent);
 }
 
@@ -89,12 +106,12 @@ int agent_network_listen(struct agent *agent, struct err *err)
 {
 	const struct network *network = &agent->network;
 
-	if (agent->config->network.mode == NETWORK_NONE)
-		return 0;
 	agent->on_network = agent_event(agent, -1, 0, on_look, NULL);
 	agent->on_links = agent_event(agent, network->link_fd, EV_READ | EV_PERSIST, on_change, NULL);
-	agent->on_nft = agent_event(agent, network->nft_fd, EV_READ | EV_PERSIST, on_change, NULL);
-	if (!agent->on_network || !agent->on_links || !agent->on_nft)
+	if (network->nft_fd >= 0)
+		agent->on_nft = agent_event(agent, network->nft_fd, EV_READ | EV_PERSIST, on_change, NULL);
+	if (!agent->on_network || !agent->on_links || (network->nft_fd >= 0 && !agent->on_nft))
 		return err_set(err, ENOMEM, "events of the network: out of memory");
+	look_in_ms(agent, 0); /* flushed while nobody watched */
 	return 0;
 }

@@ -27,11 +27,11 @@ int network_init(struct network *network, const struct config *config, struct er
 		r = nft_new(&network->nft, err);
 	if (r < 0)
 		return r;
-	if (config->network.mode == NETWORK_NONE)
-		return network_remove(network, err);
 	network->link_fd = link_monitor_open(err);
 	if (network->link_fd < 0)
 		return network->link_fd;
+	if (config->network.mode == NETWORK_NONE)
+		return network_remove(network, err);
 	network->nft_fd = link_monitor_nft_open(err);
 	return network->nft_fd < 0 ? network->nft_fd : 0;
 }
@@ -51,7 +51,8 @@ void network_done(struct network *network)
 void network_drain(struct network *network)
 {
 	link_monitor_drain(network->link_fd);
-	link_monitor_drain(network->nft_fd);
+	if (network->nft_fd >= 0)
+		link_monitor_drain(network->nft_fd);
 }
 
 int network_remove(struct network *network, struct err *err)
@@ -62,6 +63,26 @@ int network_remove(struct network *network, struct err *err)
 	first = first < 0 ? first : r;
 	r = nft_remove(network->nft, first < 0 ? NULL : err);
 	return first < 0 ? first : r;
+}
+
+int network_pods_keep(struct network *network, const struct attachments *pods, struct err *err)
+{
+	size_t n = 0, max = pods->n * BH_ENDPOINT_ADDRS + 1;
+	auto_free struct link_route *routes = calloc(max, sizeof(*routes));
+	auto_free int *codes = calloc(max, sizeof(*codes));
+
+	if (!routes || !codes)
+		return err_set(err, ENOMEM, "routes to pods");
+	for (size_t i = 0; i < pods->n; i++) {
+		const struct endpoint *endpoint = &pods->v[i]->endpoint;
+
+		/* Behind another network the routes are that one's. */
+		for (size_t k = 0; !pods->v[i]->chained && k < endpoint->n_addrs; k++)
+			routes[n++] = (struct link_route){ .dst = prefix_of(&endpoint->addrs[k], 128),
+							   .ifindex = endpoint->ifindex };
+	}
+	qsort(routes, n, sizeof(*routes), link_route_compare);
+	return link_routes_keep(network->ns, routes, n, codes, err);
 }
 
 /* --- before there can be a plan */

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "agent/attachments.h"
 #include "agent/config.h"
 #include "agent/network_plan.h"
 #include "base/err.h"
@@ -24,7 +25,7 @@ struct network {
 	const struct config *config; /* not ours */
 	struct link_ns *ns;
 	struct nft *nft;
-	int link_fd, nft_fd; /* readable when something changed; -1: mode none */
+	int link_fd, nft_fd; /* readable when something changed; nft_fd -1: mode none */
 	bool is_up;	     /* has been brought into the kernel whole */
 	uint32_t tunnel;     /* interface of the tunnel; 0: none */
 	uint32_t guarded;    /* interface that this daemon put its programs on */
@@ -32,7 +33,7 @@ struct network {
 	struct network_plan plan;
 };
 
-/* Mode none: whatever an earlier mode has left goes, and nothing is watched. */
+/* Mode none: whatever an earlier mode has left goes, and only routes to pods are kept. */
 int network_init(struct network *network, const struct config *config, struct err *err);
 void network_done(struct network *network);
 void network_drain(struct network *network);
@@ -42,6 +43,10 @@ void network_drain(struct network *network);
  * without the objects it needs nothing is touched. */
 int network_sync(struct network *network, struct maps *maps, struct node *const *nodes, size_t n_nodes,
 		 struct err *err);
+
+/* Puts back what is missing of the routes to this node's pods, in every mode. How many
+ * there were, or negative; -ENETDOWN and -ENODEV pass, and a change will say so. */
+int network_pods_keep(struct network *network, const struct attachments *pods, struct err *err);
 
 /* Do the tunnel's programs stand where they should? True also without a tunnel. */
 bool network_is_whole(const struct network *network);

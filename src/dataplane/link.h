@@ -121,6 +121,10 @@ int link_route_exists(struct link_ns *ns, const struct link_route *route, struct
  * changed, or the first error. */
 int link_routes_sync(struct link_ns *ns, const struct link_route *wanted, size_t n, int *codes,
 		     struct err *err);
+/* The same for routes of LINK_ROUTE_PROTO, but others of that protocol stay. -ENETDOWN,
+ * -ENODEV: interfaces are down or gone, and all others have their routes. */
+int link_routes_keep(struct link_ns *ns, const struct link_route *wanted, size_t n, int *codes,
+		     struct err *err);
 int link_route_compare(const void *a, const void *b); /* for qsort */
 
 /* Where packets to `addr` go now: 1 and the interface (0: nowhere), and whether by

@@ -136,7 +136,7 @@ int link_route_exists(struct link_ns *ns, const struct link_route *route, struct
 	return 0;
 }
 
-/* --- the routes between nodes, as a set */
+/* --- routes of one protocol, as a set */
 
 int link_route_compare(const void *a, const void *b)
 {
@@ -158,6 +158,7 @@ static bool route_is_same(const struct link_route *a, const struct link_route *b
 }
 
 struct route_list {
+	uint8_t proto;
 	struct link_route *v;
 	size_t n, cap;
 	bool failed;
@@ -193,7 +194,7 @@ static int on_route(struct nl_msg *msg, void *data)
 	struct link_route *more;
 
 	if (rtnl_route_parse(nlmsg_hdr(msg), &row) < 0 || rtnl_route_get_table(row) != RT_TABLE_MAIN ||
-	    rtnl_route_get_protocol(row) != LINK_ROUTE_PROTO_NODE)
+	    rtnl_route_get_protocol(row) != list->proto)
 		return NL_OK;
 	if (list->n == list->cap) {
 		more = reallocarray(list->v, list->cap ? list->cap * 2 : 64, sizeof(*more));
@@ -212,7 +213,7 @@ static int on_route(struct nl_msg *msg, void *data)
  * may have a million of them. */
 static int routes_dump(struct link_ns *ns, int family, struct route_list *list, struct err *err)
 {
-	struct rtmsg head = { .rtm_family = (unsigned char)family, .rtm_protocol = LINK_ROUTE_PROTO_NODE };
+	struct rtmsg head = { .rtm_family = (unsigned char)family, .rtm_protocol = list->proto };
 	struct nl_cb *of_socket = nl_socket_get_cb(ns->sock);
 	struct nl_cb *cb = nl_cb_clone(of_socket);
 	int on = 1, off = 0, r;
@@ -237,6 +238,18 @@ static int routes_dump(struct link_ns *ns, int family, struct route_list *list, 
 	return r < 0 ? link_ns_fail(ns, r, err, "list of routes") : 0;
 }
 
+/* Both families, sorted. */
+static int routes_read(struct link_ns *ns, struct route_list *list, struct err *err)
+{
+	int r = routes_dump(ns, AF_INET, list, err);
+
+	if (r == 0)
+		r = routes_dump(ns, AF_INET6, list, err);
+	if (r == 0 && list->n)
+		qsort(list->v, list->n, sizeof(*list->v), link_route_compare);
+	return r;
+}
+
 static bool route_is_wanted(const struct link_route *route, const struct link_route *wanted, size_t n)
 {
 	const struct link_route *found =
@@ -245,9 +258,16 @@ static bool route_is_wanted(const struct link_route *route, const struct link_ro
 	return found && route_is_same(found, route);
 }
 
-/* Missing ones first: a range that goes to another node is never without a route. */
-static int routes_fix(struct link_ns *ns, struct route_list *have, const struct link_route *wanted, size_t n,
-		      int *codes, struct err *err)
+/* Of an interface: the kernel says when it is over. */
+static bool is_passing(int code)
+{
+	return code == 0 || code == -ENETDOWN || code == -ENODEV;
+}
+
+/* Adds those that are missing. Returns how many, or the first error that lasts, or one
+ * that does not. */
+static int routes_complete(struct link_ns *ns, const struct route_list *have, const struct link_route *wanted,
+			   size_t n, int *codes, struct err *err)
 {
 	int changed = 0, first = 0;
 
@@ -255,35 +275,53 @@ static int routes_fix(struct link_ns *ns, struct route_list *have, const struct 
 		codes[i] = 0;
 		if (route_is_wanted(&wanted[i], have->v, have->n))
 			continue;
-		codes[i] = route_add(ns, &wanted[i], LINK_ROUTE_PROTO_NODE, first ? NULL : err);
+		codes[i] = route_add(ns, &wanted[i], have->proto, is_passing(first) ? err : NULL);
 		changed += codes[i] == 0;
-		first = first ? first : codes[i];
+		if (codes[i] < 0 && is_passing(first))
+			first = codes[i];
 	}
+	return first ? first : changed;
+}
+
+/* Missing ones first: a range that goes to another node is never without a route. */
+static int routes_fix(struct link_ns *ns, struct route_list *have, const struct link_route *wanted, size_t n,
+		      int *codes, struct err *err)
+{
+	int added = routes_complete(ns, have, wanted, n, codes, err), gone = 0;
+	int first = added < 0 ? added : 0;
+
 	for (size_t i = 0; i < have->n; i++) {
 		int r;
 
 		if (n && bsearch(&have->v[i], wanted, n, sizeof(*wanted), link_route_compare))
 			continue; /* wanted, or replaced just now */
-		r = route_del(ns, &have->v[i], LINK_ROUTE_PROTO_NODE, first ? NULL : err);
-		changed += r == 0;
+		r = route_del(ns, &have->v[i], have->proto, first ? NULL : err);
+		gone += r == 0;
 		first = first ? first : r;
 	}
-	return first ? first : changed;
+	return first ? first : added + gone;
 }
 
 int link_routes_sync(struct link_ns *ns, const struct link_route *wanted, size_t n, int *codes,
 		     struct err *err)
 {
-	struct route_list have = { 0 };
-	int r = routes_dump(ns, AF_INET, &have, err);
+	struct route_list have = { .proto = LINK_ROUTE_PROTO_NODE };
+	int r = routes_read(ns, &have, err);
 
 	if (r == 0)
-		r = routes_dump(ns, AF_INET6, &have, err);
-	if (r == 0) {
-		if (have.n)
-			qsort(have.v, have.n, sizeof(*have.v), link_route_compare);
 		r = routes_fix(ns, &have, wanted, n, codes, err);
-	}
+	free(have.v);
+	return r;
+}
+
+int link_routes_keep(struct link_ns *ns, const struct link_route *wanted, size_t n, int *codes,
+		     struct err *err)
+{
+	struct route_list have = { .proto = LINK_ROUTE_PROTO };
+	int r = routes_read(ns, &have, err);
+
+	if (r == 0)
+		r = routes_complete(ns, &have, wanted, n, codes, err);
 	free(have.v);
 	return r;
 }

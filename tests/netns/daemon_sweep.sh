@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What nobody tells the daemon it finds out: interfaces deleted by hand, state
-# files that are gone, ADDs that were killed (THREATS F7, F13, F16).
+# files that are gone, ADDs that were killed (THREATS F7, F13, F16), routes that were
+# flushed (F20).
 . "$(dirname "$0")/lib.sh"
 
 metric_is() { [ "$(metrics | awk -v name="$1" '$1 == name { print $2 }')" = "$2" ]; }
@@ -17,6 +18,38 @@ END
 does 'the daemon starts' daemon_start "$manifests"
 empty=$("$BUILD/daemon-double" rows "$pin_root")
 does 'pods join' eval 'pod_add shop web-1 && pod_add shop web-2 && pod_add shop web-3'
+
+# Routes to pods are put back, however they went.
+pod_routes() {
+	ip -4 route show proto 184
+	ip -6 route show proto 184
+}
+routes=$(pod_routes)
+is 'each address of a pod has a route' "$(printf '%s\n' "$routes" | wc -l)" 6
+routes_are_there() { [ "$(pod_routes)" = "$routes" ]; }
+node_reaches() { # pod: both families
+	ping -qc 1 -W 1 "$(pod_addr "$1" 4)" && ping -qc 1 -W 1 "$(pod_addr "$1" 6)"
+}
+flush_routes() {
+	ip -4 route flush proto 184
+	ip -6 route flush proto 184
+}
+flush_routes
+check 'routes to pods that were flushed are back within two seconds' wait_for 2 routes_are_there
+ip route replace "$(pod_addr web-1 4)" dev lo
+check 'one that was turned aside leads right again' wait_for 2 routes_are_there
+link1=$(host_link web-1)
+ip link set "$link1" down
+sleep 0.7 # the daemon has seen that nothing can be done
+is 'an interface that is down has no route' "$(pod_routes | grep -c "dev $link1 ")" 0
+ip link set "$link1" up
+check 'and has its routes when it is up' wait_for 2 eval '[ "$(pod_routes | grep -c "dev '"$link1"' ")" -eq 2 ]'
+check 'so the node reaches its pods' wait_for 3 eval 'node_reaches web-1 && node_reaches web-2'
+daemon_stop
+flush_routes
+does 'the daemon starts after somebody flushed them' daemon_start "$manifests"
+check 'and they are back' wait_for 5 eval '[ "$(pod_routes | sort)" = "$(echo "$routes" | sort)" ]'
+check 'in words' grep -q 'network: 6 routes to pods of this node were missing and are back' "$scratch/daemon.log"
 
 # An ADD is killed while the daemon thinks.
 netns_new shop.killed >/dev/null
@@ -34,7 +67,6 @@ is 'killed, it leaves an interface' "$(our_links)" $((before + 1))
 kill -CONT "$daemon_pid"
 check 'its endpoint does not stay open' wait_for 3 metric_is bulkhead_endpoints 3
 
-link1=$(host_link web-1)
 ip link del "$link1"
 check 'a deleted interface releases its endpoint' wait_for 15 metric_is bulkhead_endpoints 2
 rm "$run_dir/attachments/$(cat "$(pod_file web-2)/id"):eth0.json"
