@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `bulkheadctl check` before and after the installation, and what it says of each thing
 # that can be wrong: every failure here is provoked for real.
+tls=1
 . "$(dirname "$0")/lib.sh"
 . "$netns_dir/kube_lib.sh"
 
@@ -137,8 +138,20 @@ settings
 # --- the API server
 sed -i "s|^manifests: .*|source: kubernetes|" "$scratch/settings.yaml"
 flags=(--kubeconfig "$scratch/kubeconfig")
-says 'a server that lets us in' ok 'apiserver +http://127.0.0.1:[0-9]+ answers'
+says 'a server that lets us in' ok 'apiserver +https://127.0.0.1:[0-9]+ answers'
 like 'and all that we need' "$answer" '^ok +rights +may list and watch all 6 kinds'
+like 'by a certificate that is good' "$answer" '^ok +certificate +trusted, for (29|30) days more'
+cert_new soon 1 && cert_new over -1 && cert_new other 30 127.0.0.1 another || exit 1
+certificate() { api "certificate|$scratch/$1.crt|$scratch/$1.key"; }
+certificate soon
+says 'one that ends in a day is a warning' warning \
+	"certificate +it ends in 2[34] hours -> renew the API server's certificate"
+certificate over
+says 'one that is over fails' FAIL 'apiserver +https://[^ ]*: .*certificate has expired.* -> renew the certificate' 1
+certificate other
+says 'and one that another authority signed' FAIL \
+	'apiserver +https://[^ ]*: .*certificate.* -> .*or give the CA that signed it' 1
+certificate server
 clock() { LC_ALL=C date -u -d "$1" '+fault|/version|status=200|body={}|header=Date: %a, %d %b %Y %H:%M:%S GMT'; }
 api "$(clock now)"
 says 'clocks that agree' ok 'time +within'
@@ -150,6 +163,6 @@ api obey && api 'fault|networkpolicies|status=403|body={}'
 says 'a right that is missing is named' FAIL \
 	'rights +denied: list networkpolicies \(HTTP 403\), watch networkpolicies \(HTTP 403\) -> apply' 1
 api obey && api stop
-says 'a server that does not answer fails' FAIL 'apiserver +http://127.0.0.1:[0-9]+: ' 1
+says 'a server that does not answer fails' FAIL 'apiserver +https://127.0.0.1:[0-9]+: ' 1
 flags=(--kubeconfig /none)
 says 'a kubeconfig that is not there too' FAIL 'apiserver .*/none.*-> repair the kubeconfig' 1
