@@ -150,6 +150,16 @@ int maps_events_fd(struct maps *maps)
 	return maps->fd[MAP_EVENTS];
 }
 
+int map_put(int fd, const void *key, const void *value)
+{
+	return bpf_map_update_elem(fd, key, value, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int map_erase(int fd, const void *key)
+{
+	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int map_walk(int fd, size_t key_size, int (*each)(int fd, const void *key, void *data), void *data,
 	     struct err *err)
 {

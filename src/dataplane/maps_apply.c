@@ -10,36 +10,26 @@
 
 #define PEERS_AT_ONCE 256
 
-static int row_put(int fd, const void *key, const void *value)
-{
-	return bpf_map_update_elem(fd, key, value, BPF_ANY) < 0 ? -errno : 0;
-}
-
-static int row_erase(int fd, const void *key)
-{
-	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
-}
-
 /* Nobody reads the place yet: a row leads there later. */
 static int port_put(struct maps *maps, const struct bh_write *write)
 {
-	return row_put(maps->fd[MAP_PORTS], &write->port.index, &write->port.port);
+	return map_put(maps->fd[MAP_PORTS], &write->port.index, &write->port.port);
 }
 
 /* List before trie and, erasing, trie before list: the list never lacks a row
  * that the trie has. */
 static int prefix_put(struct maps *maps, const struct bh_write *write)
 {
-	int r = row_put(maps->fd[MAP_PREFIX_LIST], &write->prefix.prefix, &write->prefix.class);
+	int r = map_put(maps->fd[MAP_PREFIX_LIST], &write->prefix.prefix, &write->prefix.class);
 
-	return r < 0 ? r : row_put(maps->fd[MAP_PREFIXES], &write->prefix.prefix, &write->prefix.class);
+	return r < 0 ? r : map_put(maps->fd[MAP_PREFIXES], &write->prefix.prefix, &write->prefix.class);
 }
 
 static int prefix_erase(struct maps *maps, const struct bh_write *write)
 {
-	int r = row_erase(maps->fd[MAP_PREFIXES], &write->prefix.prefix);
+	int r = map_erase(maps->fd[MAP_PREFIXES], &write->prefix.prefix);
 
-	return r < 0 ? r : row_erase(maps->fd[MAP_PREFIX_LIST], &write->prefix.prefix);
+	return r < 0 ? r : map_erase(maps->fd[MAP_PREFIX_LIST], &write->prefix.prefix);
 }
 
 /* The commit of one pod. Subjects flip together in one store; the revision
@@ -74,19 +64,19 @@ static int write_apply(struct maps *maps, const struct bh_write *write)
 	case BH_WRITE_PORT:
 		return port_put(maps, write);
 	case BH_WRITE_VERDICT:
-		return row_put(maps->fd[MAP_VERDICTS], &write->verdict.key, &write->verdict.verdict);
+		return map_put(maps->fd[MAP_VERDICTS], &write->verdict.key, &write->verdict.verdict);
 	case BH_WRITE_PEER:
-		return row_put(maps->fd[MAP_PEERS], &write->peer.addr, &write->peer.class);
+		return map_put(maps->fd[MAP_PEERS], &write->peer.addr, &write->peer.class);
 	case BH_WRITE_PREFIX:
 		return prefix_put(maps, write);
 	case BH_WRITE_ENDPOINT:
 		return endpoint_put(maps, write);
 	case BH_ERASE_PEER:
-		return row_erase(maps->fd[MAP_PEERS], &write->peer.addr);
+		return map_erase(maps->fd[MAP_PEERS], &write->peer.addr);
 	case BH_ERASE_PREFIX:
 		return prefix_erase(maps, write);
 	case BH_ERASE_VERDICT:
-		return row_erase(maps->fd[MAP_VERDICTS], &write->verdict.key);
+		return map_erase(maps->fd[MAP_VERDICTS], &write->verdict.key);
 	default:
 		return -EINVAL;
 	}

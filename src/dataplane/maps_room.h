@@ -35,6 +35,10 @@ struct maps {
 	int n_cpus;		       /* possible CPUs: the width of a per-CPU value */
 };
 
+/* 0 or a negative errno; what is not there is erased. */
+int map_put(int fd, const void *key, const void *value);
+int map_erase(int fd, const void *key);
+
 /* Calls `each` with every key of a hash map; deleting the current key is
  * allowed. Stops at the first non-zero answer and returns it. */
 int map_walk(int fd, size_t key_size, int (*each)(int fd, const void *key, void *data), void *data,

@@ -11,16 +11,6 @@
 #include "dataplane/fence.h"
 #include "dataplane/maps_room.h"
 
-static int row_put(int fd, const void *key, const void *value)
-{
-	return bpf_map_update_elem(fd, key, value, BPF_ANY) < 0 ? -errno : 0;
-}
-
-static int row_erase(int fd, const void *key)
-{
-	return bpf_map_delete_elem(fd, key) < 0 && errno != ENOENT ? -errno : 0;
-}
-
 static int gen_advance(int fd)
 {
 	struct bh_service_gen is;
@@ -29,7 +19,7 @@ static int gen_advance(int fd)
 	if (bpf_map_lookup_elem(fd, &zero, &is) < 0)
 		return -errno;
 	is.gen++;
-	return row_put(fd, &zero, &is);
+	return map_put(fd, &zero, &is);
 }
 
 /* Before a front is there, so that no packet overlooks it. */
@@ -47,31 +37,31 @@ static int bounds_widen(int fd, const struct bh_addr *addr)
 		is.first[v6] = word;
 	if (word > is.last[v6])
 		is.last[v6] = word;
-	return row_put(fd, &zero, &is);
+	return map_put(fd, &zero, &is);
 }
 
 static int front_put(struct maps *maps, const struct bh_service_write *write)
 {
 	int r = bounds_widen(maps->fd[MAP_SERVICE_GEN], &write->front.key.addr);
 
-	return r < 0 ? r : row_put(maps->fd[MAP_SERVICES], &write->front.key, &write->front.service);
+	return r < 0 ? r : map_put(maps->fd[MAP_SERVICES], &write->front.key, &write->front.service);
 }
 
 static int write_apply(struct maps *maps, const struct bh_service_write *write)
 {
 	switch (write->kind) {
 	case BH_GROUP_PUT:
-		return row_put(maps->fd[MAP_BACKENDS], &write->group.key, &write->group.group);
+		return map_put(maps->fd[MAP_BACKENDS], &write->group.key, &write->group.group);
 	case BH_FRONT_PUT:
 		return front_put(maps, write);
 	case BH_FRONT_ERASE:
-		return row_erase(maps->fd[MAP_SERVICES], &write->front.key);
+		return map_erase(maps->fd[MAP_SERVICES], &write->front.key);
 	case BH_UDP_CHANGED:
 		return gen_advance(maps->fd[MAP_SERVICE_GEN]);
 	case BH_SETS_FENCE:
 		return fence();
 	case BH_GROUP_ERASE:
-		return row_erase(maps->fd[MAP_BACKENDS], &write->group.key);
+		return map_erase(maps->fd[MAP_BACKENDS], &write->group.key);
 	default:
 		return -EINVAL;
 	}
