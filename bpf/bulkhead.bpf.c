@@ -54,9 +54,5 @@ int bh_encap(struct __sk_buff *skb)
 SEC("syscall")
 int bh_sweep(__attribute__((unused)) void *ctx)
 {
-	struct bh_config *config;
-	__u32 zero = 0;
-
-	config = bpf_map_lookup_elem(&bh_config, &zero);
-	return config ? sweep_run(bpf_jiffies64(), config->hz) : 0;
+	return sweep_run();
 }

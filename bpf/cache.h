@@ -15,7 +15,7 @@
  * that meet in one place only cost each other time.
  *
  * No other connection has the same tuple while an entry lasts: the record of a closed
- * one lives tcp_closing_s more, which is at least the second that entries do.
+ * one lives on for longer than the second that entries do.
  */
 #ifndef BPF_CACHE_H
 #define BPF_CACHE_H

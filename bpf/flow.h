@@ -55,6 +55,8 @@ static __always_inline __u64 flow_life(const struct bh_config *config, __u8 prot
 		seconds = config->udp_s;
 	else if (proto != IPPROTO_TCP)
 		seconds = config->other_s;
+	else if (flow_is_closed(state))
+		seconds = closed_s(config);
 	else if (state & BH_FLOW_CLOSING)
 		seconds = config->tcp_closing_s;
 	else
@@ -68,7 +70,21 @@ struct flow_news {
 	__u8 proto;
 	__u8 tcp_flags;
 	bool is_reply;
+	bool is_own; /* a pod's own word: nobody else can have sent it */
 };
+
+/* A pod's reset says that there is nothing left of the connection where it was sent. A
+ * stranger's may be a forgery, and a FIN stands for the end that sent it. */
+static __always_inline __u8 flow_closing(const struct flow_news *news)
+{
+	__u8 state = 0;
+
+	if (news->tcp_flags & TCP_RST)
+		state |= BH_FLOW_CLOSING | (news->is_own ? BH_FLOW_CLOSED : 0);
+	if (news->tcp_flags & TCP_FIN)
+		state |= BH_FLOW_CLOSING | (news->is_reply ? BH_FLOW_ANSWER_FIN : BH_FLOW_OPENER_FIN);
+	return state;
+}
 
 /*
  * FIN and RST shorten a life and never end it (S6). A TCP flow counts as
@@ -94,14 +110,14 @@ __noinline __u64 flow_renew_life(struct bh_flow *flow, const struct bh_config *c
 	due = news->now + config->hz;
 	if (news->is_reply)
 		state |= BH_FLOW_REPLIED;
-	if (tcp && (news->tcp_flags & (TCP_FIN | TCP_RST)))
-		state |= BH_FLOW_CLOSING;
+	if (tcp)
+		state |= flow_closing(news);
 	if (unlikely(state != before))
 		WRITE_ONCE(flow->state, state);
 	if (tcp && news->is_reply && !(state & BH_FLOW_CLOSING))
 		return due < expires ? due : expires;
 	wanted = news->now + flow_life(config, news->proto, state);
-	if (unlikely((state ^ before) & BH_FLOW_CLOSING)) {
+	if (unlikely((state ^ before) & (BH_FLOW_CLOSING | BH_FLOW_CLOSED))) {
 		if (wanted < expires)
 			WRITE_ONCE(flow->expires, wanted);
 		return 0;
@@ -121,6 +137,7 @@ static __always_inline __u64 flow_touch(const struct pass *pass, const struct fl
 		.proto = pass->pkt.proto,
 		.tcp_flags = pass->pkt.tcp_flags,
 		.is_reply = flow_is_reply(view),
+		.is_own = pass->direction == BH_EGRESS,
 	};
 
 	return flow_renew_life(view->flow, pass->config, &news);

@@ -12,11 +12,20 @@
 
 struct bpf_map;
 
+/* Little, for the stack has none left where a packet sweeps. */
 struct sweep {
-	__u64 now;
-	__u32 hz;
-	__u32 remaining;
+	__u64 remaining;
 };
+
+static __always_inline bool flow_is_closed(__u8 state)
+{
+	return (state & BH_FLOW_CLOSED) == BH_FLOW_CLOSED;
+}
+
+static __always_inline __u32 closed_s(const struct bh_config *config)
+{
+	return config->tcp_closing_s < BH_FLOW_CLOSED_S ? config->tcp_closing_s : BH_FLOW_CLOSED_S;
+}
 
 static __always_inline bool endpoint_is_gone(__u32 slot, __u32 ifindex)
 {
@@ -30,15 +39,35 @@ static __always_inline bool endpoint_is_gone(__u32 slot, __u32 ifindex)
 
 /* Records of endpoints that left expire at once and owe nothing to whoever has
  * their slot next. */
-static __always_inline void sweep_orphan(struct bh_flow *flow, const struct sweep *sweep, __u64 expires)
+static __always_inline void sweep_orphan(struct bh_flow *flow, __u64 now, __u64 expires)
 {
 	if (endpoint_is_gone(flow->owner, flow->owner_ifindex))
 		WRITE_ONCE(flow->owner_ifindex, 0);
-	if (expires <= sweep->now)
+	if (expires <= now)
 		return;
 	if (endpoint_is_gone(flow->end[0].slot, flow->end[0].ifindex) ||
 	    endpoint_is_gone(flow->end[1].slot, flow->end[1].ifindex))
-		__sync_val_compare_and_swap(&flow->expires, expires, sweep->now);
+		__sync_val_compare_and_swap(&flow->expires, expires, now);
+}
+
+/* Closed by both ends or never answered, silent since, and of an endpoint that runs
+ * short? */
+static __always_inline bool flow_is_spent(const struct bh_flow_key *key, const struct bh_flow *flow,
+					  const struct bh_config *config, __u64 now, __u64 expires)
+{
+	__u32 owner = flow->owner, life = closed_s(config);
+	const struct bh_usage *usage;
+
+	if (key->proto != IPPROTO_TCP || flow->nat_kind == BH_NAT_ALIAS)
+		return false;
+	if (!(flow->state & (BH_FLOW_REPLIED | BH_FLOW_CLOSING)))
+		life = config->tcp_syn_s;
+	else if (!flow_is_closed(flow->state))
+		return false;
+	if ((__s64)(now + (__u64)life * config->hz - expires) < BH_FLOW_SPENT_S * (__s64)config->hz)
+		return false;
+	usage = bpf_map_lookup_elem(&bh_usage, &owner);
+	return usage && READ_ONCE(usage->flows) > config->flow_quota / 2;
 }
 
 /* When the connection expires that an alias stands for: then so does the alias. */
@@ -80,14 +109,19 @@ static __always_inline __u64 alias_sync(const struct bh_flow_key *key, struct bh
 static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh_flow *flow,
 			 struct sweep *sweep)
 {
-	__u64 expires = READ_ONCE(flow->expires);
-	__u32 owner, owner_ifindex;
+	__u64 expires = READ_ONCE(flow->expires), now = bpf_jiffies64();
+	__u32 owner, owner_ifindex, zero = 0;
+	const struct bh_config *config = bpf_map_lookup_elem(&bh_config, &zero);
 
+	if (!config)
+		return 1;
 	if (flow->nat_kind == BH_NAT_ALIAS)
-		expires = alias_sync(key, flow, sweep->now, expires);
-	sweep_orphan(flow, sweep, expires);
+		expires = alias_sync(key, flow, now, expires);
+	sweep_orphan(flow, now, expires);
+	if (expires > now && flow_is_spent(key, flow, config, now, expires))
+		__sync_val_compare_and_swap(&flow->expires, expires, now);
 	sweep->remaining++;
-	if ((__s64)(sweep->now - expires) <= (__s64)sweep->hz)
+	if ((__s64)(now - expires) <= (__s64)config->hz)
 		return 0;
 	owner = flow->owner;
 	owner_ifindex = flow->owner_ifindex;
@@ -100,14 +134,14 @@ static long sweep_record(struct bpf_map *map, struct bh_flow_key *key, struct bh
 	return 0;
 }
 
-static __always_inline __u32 sweep_run(__u64 now, __u32 hz)
+static __always_inline __u32 sweep_run(void)
 {
-	struct sweep sweep = { .now = now, .hz = hz };
+	struct sweep sweep = { 0 };
 	__u32 zero = 0;
 	__u64 *last = bpf_map_lookup_elem(&bh_sweeps, &zero);
 
 	if (last)
-		WRITE_ONCE(*last, now);
+		WRITE_ONCE(*last, bpf_jiffies64());
 	bpf_for_each_map_elem(&bh_flows, sweep_record, &sweep, 0);
 	return sweep.remaining;
 }
@@ -129,7 +163,7 @@ __noinline bool sweep_if_overdue(__u64 now, __u32 hz)
 	if (now - seen < (__u64)BH_SWEEP_OVERDUE_S * hz ||
 	    __sync_val_compare_and_swap(last, seen, now) != seen)
 		return false;
-	sweep_run(now, hz);
+	sweep_run();
 	return true;
 }
 

@@ -258,6 +258,9 @@ enum bh_flow_state {
 	BH_FLOW_OPENER_HI = 1 << 2, /* the `hi` end opened it */
 	BH_FLOW_AUDITED = 1 << 3,   /* passes by BH_AUDIT */
 	BH_FLOW_NODE = 1 << 4,	    /* the node itself opened it (R16): never judged */
+	BH_FLOW_OPENER_FIN = 1 << 5,
+	BH_FLOW_ANSWER_FIN = 1 << 6,
+	BH_FLOW_CLOSED = BH_FLOW_OPENER_FIN | BH_FLOW_ANSWER_FIN, /* both have said all */
 };
 
 /* ends[0] is lo's, ends[1] is hi's. ifindex 0: that end is not on this node. */
@@ -368,6 +371,13 @@ BH_ASSERT_SIZE(struct bh_affinity, 32);
  * every second; when none has come for BH_SWEEP_OVERDUE_S and an endpoint's quota
  * is used up, the packet that met it sweeps: records expire with no daemon there. */
 #define BH_SWEEP_OVERDUE_S 15
+
+/* A connection that both ends have closed lives that long after its last packet (or
+ * tcp_closing_s, if that is less). Where an endpoint has used half of its quota, what
+ * it has closed, and what nobody has answered, goes BH_FLOW_SPENT_S after its last
+ * packet: so it is not the connections of the last minute that count. */
+#define BH_FLOW_CLOSED_S 10
+#define BH_FLOW_SPENT_S	 2
 
 /* bh_frags[slot * BH_FRAG_WAYS + hash]: made only by an allowed first fragment. */
 struct bh_frag {
