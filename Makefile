@@ -170,7 +170,7 @@ $(O)/compile_bench: $(patsubst %,$(O)/tests/bench/%.o,compile_bench spread) $(O)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 # --- the commands
-CLUSTER_TESTS := tests/cluster/apiserver.sh tests/cluster/cluster.sh
+CLUSTER_TESTS := $(patsubst %,tests/cluster/%.sh,apiserver cluster cluster_v4 cluster_v6)
 # A sanitized plugin cannot be linked statically.
 CLUSTER_IMAGES := $(if $(SANITIZE),,image $(O)/images/probe.tar)
 

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A whole one-node cluster whose network is Bulkhead: installed, used and removed by the
-# commands that the README shows. Each part is a function; the list at the end is the
-# order. Containers run the tests' own probe; what they print is read with kubectl.
+# commands that the README shows, over both families at once. Each part is a function; the
+# list at the end is the order (cluster_v4.sh and cluster_v6.sh: a shorter one).
+# Containers run the tests' own probe; what they print is read with kubectl.
 . "$(dirname "$0")/world.sh"
+families=${families:-46}
 . "$source_root/tests/cluster/control_plane.sh"
 . "$source_root/tests/cluster/node.sh"
-pod_range=10.244.0.0/16
+. "$source_root/tests/cluster/parts_services.sh"
 ! is_sanitized || world_skip 'the plugin of the image is linked statically, which sanitizers do not allow'
 export KUBECONFIG=$cluster/admin.kubeconfig
 cd "$source_root" || exit 1
@@ -43,11 +45,35 @@ policy() { # namespace name spec
 		spec: $3
 	END
 }
-inside() { # namespace/pod target: from within a pod, by kubectl exec
-	k exec -n "${1%/*}" "${1#*/}" -- /probe try -t 700 "$2" | grep -oE '(yes|no)$'
+# Connections to all of the addresses at once, of whichever family: yes or no where all
+# agree, "no yes" where they do not.
+inside() { # namespace/pod what address...: from within a pod, by kubectl exec
+	k exec -n "${1%/*}" "${1#*/}" -- /probe try -t 700 $(targets "${@:2}") | answer
 }
-from_node() { "$PROBE" try -t 700 "$1" | grep -oE '(yes|no)$'; }
-from_outside() { ip netns exec outside "$PROBE" try -t 700 "$1" | grep -oE '(yes|no)$'; }
+from_node() { "$PROBE" try -t 700 $(targets "$@") | answer; }                             # what address...
+from_outside() { ip netns exec outside "$PROBE" try -t 700 $(targets "$@") | answer; } # what address...
+targets() { # what address...
+	local what=$1
+	shift
+	printf "%s,$what " "$@"
+}
+answer() { grep -oE '(yes|no)$' | sort -u | paste -sd' '; }
+# Nothing of a family is left out for want of an address.
+has_each_family() { # address...
+	local family found=
+	for family in 4 6; do
+		case "$family $*" in 4*.*.*.* | 6*:*) found=$found$family ;; esac
+	done
+	[ "$found" = "$(each_family | sort | tr -d '\n')" ]
+}
+blocks() { # address...: a list of ipBlocks
+	local addr list=
+	for addr; do
+		case $addr in *:*) addr=$addr/128 ;; *) addr=$addr/32 ;; esac
+		list="$list${list:+, }{ipBlock: {cidr: '$addr'}}"
+	done
+	echo "[$list]"
+}
 soon_is() { # want command...
 	local want=$1
 	shift
@@ -56,23 +82,36 @@ soon_is() { # want command...
 says() { # namespace/pod pattern: its log
 	k logs -n "${1%/*}" "${1#*/}" | grep -qE "$2"
 }
+said() { k logs -n "${1%/*}" "${1#*/}" | answer; } # namespace/pod: what its attempts came to
 bulkhead() { k -n bulkhead-system exec daemonset/bulkhead -c bulkheadd -- bulkheadctl "$@"; }
 status_of_daemon() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$(pgrep -x bulkheadd)/status"; } # key
 daemon_is_ready() { bulkhead status -o json | jq -e .ready >/dev/null; }
 no_pod_interface() { ! ip -o link | grep -qE ': bh[0-9a-f]+@'; }
 left_on_node() {
 	{
-		inventory | grep -v 'pin .*\.debug$' # a bpffs comes with those
+		# a bpffs comes with the former; the latter with forwarding, which nobody may turn off
+		inventory | grep -vE '^pin .*\.debug$|^route6 anycast '
 		find /opt/cni /etc/cni /run/bulkhead 2>/dev/null
 	} | sort
+}
+
+proxied() { # what kube-proxy does about the API server's family
+	case $first_family in 4) iptables-save -t nat ;; 6) ip6tables-save -t nat ;; esac
+}
+service() { # namespace name spec; with an address of each family
+	apply <<-END
+		apiVersion: v1
+		kind: Service
+		metadata: { namespace: $1, name: $2 }
+		spec: { ipFamilyPolicy: PreferDualStack, $3 }
+	END
 }
 
 # --- parts
 cluster_start() {
 	step 'a node: containerd, etcd, kube-apiserver, controllers, scheduler, kube-proxy, kubelet'
 	uplink_new
-	sysctl -qw net.ipv4.ip_forward=1
-	control_plane_new $node_address
+	control_plane_new "$node_address"
 	check 'containerd runs' containerd_start
 	check 'etcd runs' etcd_start
 	check 'kube-apiserver runs' apiserver_start
@@ -84,7 +123,7 @@ cluster_start() {
 		check "$archive is imported" image_import "$BUILD/$archive"
 	done
 	check 'the node registers, and is not ready: it has no network' wait_for 60 node_is_not_ready
-	check 'kube-proxy serves the API server on its ClusterIP' wait_for 30 eval '[ "$(from_node 10.96.0.1,tcp/443)" = no ] && iptables-save -t nat | grep -q 10.96.0.1/32'
+	check 'kube-proxy serves the API server on its ClusterIP' wait_for 30 eval 'proxied | grep -q "${api_service[$first_family]}/"'
 	before=$(left_on_node)
 }
 
@@ -93,8 +132,9 @@ install() {
 	check 'the README installs it' readme Install
 	check 'the node is ready, by our configuration alone' wait_for 30 node_is_ready
 	is 'which is the only one' "$(ls /etc/cni/net.d)" 05-bulkhead.conflist
-	is 'with the node object'"'"'s range' "$(jq -r '.plugins[0].ipam.ranges[0][0].subnet' /etc/cni/net.d/05-bulkhead.conflist)" \
-		"$(k get node $node_name -o 'jsonpath={.spec.podCIDR}')"
+	is 'with the node object'"'"'s ranges' "$(jq -r '[.plugins[0].ipam.ranges[][].subnet] | sort | join(" ")' /etc/cni/net.d/05-bulkhead.conflist)" \
+		"$(k get node $node_name -o json | jq -r '.spec.podCIDRs | sort | join(" ")')"
+	is 'and a way out for each family' "$(jq '.plugins[0].ipam.routes | length' /etc/cni/net.d/05-bulkhead.conflist)" ${#families}
 	check 'a bpffs is on the node' eval '[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ]'
 	local said
 	said=$(readme Verify 2>&1)
@@ -129,9 +169,10 @@ workload() {
 	pod shop other other wait
 	pod front caller caller wait
 	for name in shop/web shop/client shop/other front/caller; do check "$name runs" runs "${name%/*}" "${name#*/}"; done
-	web=$(pod_ip shop web)
+	web=$(pod_ips shop web)
+	check "a pod has an address of each family: $web" has_each_family $web
 	for from in shop/client shop/other front/caller; do
-		is "$from reaches web" "$(inside "$from" "$web,tcp/80")" yes
+		is "$from reaches web" "$(inside "$from" tcp/80 $web)" yes
 	done
 	like 'kubectl logs and exec work' "$(k exec -n shop client -- /probe try -t 300 127.0.0.1,tcp/9)" 'no$'
 }
@@ -139,14 +180,14 @@ workload() {
 policies() {
 	step 'default deny, then one path'
 	check 'the README'"'"'s first policy' readme 'The first policy'
-	check 'nobody reaches web any more' soon_is no inside shop/client "$web,tcp/80"
+	check 'nobody reaches web any more' soon_is no inside shop/client tcp/80 $web
 	policy shop web '{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}], ports: [{port: 80}]}]}'
 	policy shop client '{podSelector: {matchLabels: {app: client}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: web}}}]}]}'
-	check 'client reaches web:80' soon_is yes inside shop/client "$web,tcp/80"
+	check 'client reaches web:80' soon_is yes inside shop/client tcp/80 $web
 	local cells=0
 	while read -r from what want; do
-		is "cell $from -> web $what" "$(inside "$from" "$web,$what")" "$want"
-		cells=$((cells + 1))
+		is "cell $from -> web $what" "$(inside "$from" "$what" $web)" "$want"
+		cells=$((cells + ${#families}))
 	done <<-END
 		shop/client tcp/80 yes
 		shop/client tcp/81 no
@@ -155,124 +196,91 @@ policies() {
 		front/caller tcp/80 no
 		front/caller tcp/81 no
 	END
-	is 'cell node -> web tcp/81' "$(from_node "$web,tcp/81")" yes
-	is 'cell outside -> web tcp/80' "$(from_outside "$web,tcp/80")" no
-	step "$((cells + 2)) cells measured"
+	is 'cell node -> web tcp/81' "$(from_node tcp/81 $web)" yes
+	is 'cell outside -> web tcp/80' "$(from_outside tcp/80 $web)" no
+	step "$((cells + 2 * ${#families})) cells measured"
 	check 'the README shows a drop' eval 'readme "A drop" | grep -q "shop/other .*-> shop/web"'
-	sleep 5
+	denied_since=$SECONDS
+}
+
+probes() {
+	while [ $((SECONDS - denied_since)) -lt 6 ]; do sleep 0.2; done
 	is 'probes pass under default deny: web never restarted' \
 		"$(k get pod -n shop web -o 'jsonpath={.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}')" '0 true'
 }
 
 first_packet() {
 	step 'a policy that is there before the pod holds from its first packet'
-	pod shop early-other other try -t 1500 "$web,tcp/80"
-	pod shop early-client client try -t 1500 "$web,tcp/80"
+	pod shop early-other other try -t 1500 $(targets tcp/80 $web)
+	pod shop early-client client try -t 1500 $(targets tcp/80 $web)
 	for name in early-other early-client; do
 		wait_for 30 eval "k get pod -n shop $name -o 'jsonpath={.status.phase}' | grep -q Succeeded"
 	done
-	check 'the one that may not, could not' says shop/early-other 'no$'
-	check 'the one that may, could at once' says shop/early-client 'yes$'
+	is 'the one that may not, could not' "$(said shop/early-other)" no
+	is 'the one that may, could at once' "$(said shop/early-client)" yes
 	k delete pod -n shop early-other early-client --wait=false >/dev/null
-}
-
-services() {
-	step 'a Deployment behind a Service: NodePort, ClusterIP from the node, hostPort'
-	apply <<-END
-		apiVersion: apps/v1
-		kind: Deployment
-		metadata: { namespace: shop, name: api }
-		spec:
-		  replicas: 2
-		  selector: { matchLabels: { app: api } }
-		  template:
-		    metadata: { labels: { app: api } }
-		    spec:
-		      terminationGracePeriodSeconds: 6
-		      containers:
-		        - name: probe
-		          image: localhost/probe:test
-		          imagePullPolicy: Never
-		          args: [serve, tcp/80]
-		          readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 }
-		          lifecycle: { preStop: { exec: { command: [/probe, wait, "4000"] } } }
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: { namespace: shop, name: api }
-		spec:
-		  type: NodePort
-		  selector: { app: api }
-		  ports: [{ port: 8080, targetPort: 80, nodePort: 30080 }]
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: { namespace: shop, name: api-local }
-		spec:
-		  type: NodePort
-		  externalTrafficPolicy: Local
-		  selector: { app: api }
-		  ports: [{ port: 8080, targetPort: 80, nodePort: 30081 }]
-	END
-	policy shop api '{podSelector: {matchLabels: {app: api}}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: caller}}}]}]}'
-	check 'the Deployment rolls out' rolled_out shop deployment/api
-	api=$(k get service -n shop api -o 'jsonpath={.spec.clusterIP}')
-	check 'a pod that may reaches it by its ClusterIP' soon_is yes inside front/caller "$api,tcp/8080"
-	check 'the node reaches it by its ClusterIP' soon_is yes from_node "$api,tcp/8080"
-	is 'the outside does not by the NodePort: its packets are not the node'"'"'s' "$(from_outside "$node_address,tcp/30080")" no
-	is 'nor where its address is kept' "$(from_outside "$node_address,tcp/30081")" no
-	policy shop api-outside "{podSelector: {matchLabels: {app: api}}, ingress: [{from: [{ipBlock: {cidr: $outside_address/32}}]}]}"
-	check 'a rule for its address opens that' soon_is yes from_outside "$node_address,tcp/30081"
-	k delete networkpolicy -n shop api-outside >/dev/null
-	apply <<-END
-		apiVersion: v1
-		kind: Pod
-		metadata: { namespace: front, name: entry, labels: { app: entry } }
-		spec:
-		  terminationGracePeriodSeconds: 1
-		  containers:
-		    - name: probe
-		      image: localhost/probe:test
-		      imagePullPolicy: Never
-		      args: [serve, tcp/80]
-		      ports: [{ containerPort: 80, hostPort: 8081 }]
-	END
-	runs front entry
-	check 'a hostPort is served by portmap' soon_is yes from_outside "$node_address,tcp/8081"
-}
-
-# Which only the pod's own programs can do: whoever translates later is judged by the
-# Service's address, which no rule lists (R25).
-translation() {
-	step 'Services are translated before the verdict'
-	is 'an isolated pod does not reach the Service' "$(inside shop/client "$api,tcp/8080")" no
-	check 'and the drop says which one it dialled' wait_for 10 eval 'bulkhead drops | grep "shop/client " | grep -q "shop/api"'
-	policy shop client-api '{podSelector: {matchLabels: {app: client}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 80}]}]}'
-	policy shop api-client '{podSelector: {matchLabels: {app: api}}, ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]}]}'
-	check 'rules for the backends open the Service' soon_is yes inside shop/client "$api,tcp/8080"
-	is 'and nothing else' "$(inside shop/other "$api,tcp/8080")" no
-	check 'bulkheadctl services knows the pods behind it' eval 'bulkhead services | grep -A3 "shop/api" | grep -q shop/api-'
-	k delete networkpolicy -n shop client-api api-client >/dev/null
 }
 
 outside_world() {
 	step 'the outside: pods speak to it as their node'
+	local outside
+	outside=$(of outside_at)
 	ip netns exec outside "$PROBE" serve tcp/8888 >/dev/null 2>&1 &
 	keep outside $!
-	ip netns exec outside iptables -A INPUT -s $pod_range -j DROP
-	check 'a pod reaches the outside, by the address of its node' soon_is yes inside front/caller "$outside_address,tcp/8888"
-	is 'one that is isolated does not' "$(inside shop/other "$outside_address,tcp/8888")" no
-	ip netns exec outside iptables -D INPUT -s $pod_range -j DROP
+	outside_refuses_pods -A
+	check 'a pod reaches the outside, by the address of its node' soon_is yes inside front/caller tcp/8888 $outside
+	is 'one that is isolated does not' "$(inside shop/other tcp/8888 $outside)" no
+	outside_refuses_pods -D
+}
+
+outside_refuses_pods() { # -A or -D
+	! has_family 4 || ip netns exec outside iptables "$1" INPUT -s "${pod_ranges[4]}" -j DROP
+	! has_family 6 || ip netns exec outside ip6tables "$1" INPUT -s "${pod_ranges[6]}" -j DROP
+}
+
+told_too_big() { # family: packets that did not fit the way on, whose sender was told
+	case $1 in
+	4) awk '$1 == "Ip:" && $19 ~ /^[0-9]+$/ { print $19 }' /proc/net/snmp ;;
+	6) awk '$1 == "Icmp6OutPktTooBigs" { print $2 }' /proc/net/snmp6 ;;
+	esac
+}
+
+# The way is narrower than the pods' interfaces say: who is isolated must be told, and hear it.
+path_mtu() {
+	step 'path MTU under default deny'
+	local family
+	local -A before=()
+	ip netns exec outside "$PROBE" sink 8889 >/dev/null 2>&1 &
+	keep outside-sink $!
+	! has_family 4 || ip route replace "${outside_at[4]}/32" dev node0 mtu lock 1300
+	! has_family 6 || ip -6 route replace "${outside_at[6]}/128" dev node0 mtu 1300
+	policy shop pusher "{podSelector: {matchLabels: {app: pusher}}, policyTypes: [Egress], egress: [{to: $(blocks $(of outside_at)), ports: [{port: 8889}]}]}"
+	for family in $(each_family); do
+		before[$family]=$(told_too_big $family)
+		pod shop "pusher$family" pusher push "${outside_at[$family]}" 8889 1000000
+	done
+	for family in $(each_family); do
+		check "IPv$family: a large transfer gets through" wait_for 60 says "shop/pusher$family" '^pushed 1000000'
+		check 'whose packets did not fit at first' [ "$(told_too_big $family)" -gt "${before[$family]}" ]
+	done
+	! has_family 4 || ip route del "${outside_at[4]}/32" dev node0
+	! has_family 6 || ip -6 route del "${outside_at[6]}/128" dev node0
 }
 
 # Everything below happens while these go on.
 traffic_start() {
 	step 'traffic: allowed, denied, and a connection that stays'
-	pod front caller-on caller repeat -t 900 "$api,tcp/8080"
-	pod shop client-on client repeat -t 900 "$web,tcp/80"
-	pod shop other-on other repeat -t 100 "$web,tcp/80"
-	pod shop holder client hold "$web" 80
-	for name in front/caller-on shop/client-on shop/other-on shop/holder; do
+	local addr name
+	holders=
+	pod front caller-on caller repeat -t 900 $(targets tcp/8080 $api)
+	pod shop client-on client repeat -t 900 $(targets tcp/80 $web)
+	pod shop other-on other repeat -t 100 $(targets tcp/80 $web)
+	for addr in $web; do
+		case $addr in *:*) name=holder6 ;; *) name=holder4 ;; esac
+		pod shop $name client hold "$addr" 80
+		holders="$holders shop/$name"
+	done
+	for name in front/caller-on shop/client-on shop/other-on $holders; do
 		check "$name runs" runs "${name%/*}" "${name#*/}"
 	done
 }
@@ -286,7 +294,7 @@ traffic_is_right() { # after what
 	done
 	counts=$(k logs -n shop other-on --tail=20 | grep '^yes' | tail -n 1)
 	like "$1: nothing denied passed" "$counts" '^yes 0 no [1-9]'
-	is "$1: the connection lives" "$(k logs -n shop holder)" up
+	for name in $holders; do is "$1: the connection of ${name#*/} lives" "$(k logs -n shop "${name#*/}")" up; done
 }
 
 rollout() {
@@ -317,7 +325,7 @@ upgrade() {
 	check 'it rolls out' rolled_out bulkhead-system daemonset/bulkhead
 	check 'the plugin was replaced' cmp "$BUILD/bulkhead-static" /opt/cni/bin/bulkhead
 	traffic_is_right upgrade
-	pod shop later client try -t 1500 "$web,tcp/80"
+	pod shop later client try -t 1500 $(targets tcp/80 $web)
 	check 'a new pod starts' wait_for 30 says shop/later 'yes$'
 }
 
@@ -342,24 +350,26 @@ own_overlay() {
 	printf 'bases:\n  - %s\npatchesStrategicMerge:\n' "$(realpath --relative-to="$folder" deploy/kustomize/base)" \
 		>"$folder/kustomization.yaml"
 	for name in chained api-server; do
-		cp deploy/kustomize/overlays/$name/settings.yaml "$folder/$name.yaml"
+		sed "s/192\.0\.2\.10/'$node_address'/" deploy/kustomize/overlays/$name/settings.yaml >"$folder/$name.yaml"
 		echo "  - $name.yaml" >>"$folder/kustomization.yaml"
 	done
 	k kustomize "$folder" 2>/dev/null | k apply -f - >/dev/null
 }
 chained() {
 	step 'behind another network: it was there first, and is there afterwards'
+	local ranges='' routes=''
+	! has_family 4 || ranges='[{ "subnet": "10.245.0.0/24" }]' routes='{ "dst": "0.0.0.0/0" }'
+	! has_family 6 || ranges=$ranges${ranges:+, }'[{ "subnet": "fd00:245::/64" }]' routes=$routes${routes:+, }'{ "dst": "::/0" }'
 	cp /usr/lib/cni/ptp /opt/cni/bin
 	mkdir -p /etc/cni/net.d
 	cat >/etc/cni/net.d/10-lan.conflist <<-END
 		{ "cniVersion": "1.0.0", "name": "lan", "plugins": [{ "type": "ptp", "ipMasq": true,
-		  "ipam": { "type": "host-local", "dataDir": "/run/lan", "ranges": [[{ "subnet": "10.245.0.0/24" }]],
-		            "routes": [{ "dst": "0.0.0.0/0" }] } }] }
+		  "ipam": { "type": "host-local", "dataDir": "/run/lan", "ranges": [$ranges], "routes": [$routes] } }] }
 	END
 	check 'the node is ready by the other network' wait_for 30 node_is_ready
 	background_stop kube-proxy
 	"$kube/kube-proxy" --cleanup >>"$cluster/kube-proxy.log" 2>&1
-	is 'the API server has no ClusterIP any more' "$(iptables-save -t nat | grep -c 10.96.0.1/32)" 0
+	is 'the API server has no ClusterIP any more' "$(proxied | grep -c "${api_service[$first_family]}/")" 0
 	check 'an overlay of two is taken' own_overlay
 	check 'Bulkhead runs behind that network' rolled_out bulkhead-system daemonset/bulkhead
 	is 'by a configuration that repeats it' "$(jq -c '[.name, (.plugins | map(.type))]' /etc/cni/net.d/05-bulkhead.conflist)" \
@@ -370,25 +380,27 @@ chained() {
 	pod lan web web serve tcp/80 tcp/81
 	pod lan client client wait
 	pod lan other other wait
+	local addr
 	for name in web client other; do check "lan/$name runs" runs lan $name; done
-	web=$(pod_ip lan web)
-	like 'addresses are the other network'"'"'s' "$web" '^10\.245\.0\.'
-	is 'cell lan/client -> web tcp/80' "$(inside lan/client "$web,tcp/80")" yes
-	is 'cell lan/client -> web tcp/81' "$(inside lan/client "$web,tcp/81")" no
-	is 'cell lan/other -> web tcp/80' "$(inside lan/other "$web,tcp/80")" no
-	is 'cell node -> web tcp/81' "$(from_node "$web,tcp/81")" yes
-	k expose pod -n lan web --port 8080 --target-port 80 >/dev/null
-	lan=$(k get service -n lan web -o 'jsonpath={.spec.clusterIP}')
-	check 'a Service works with no kube-proxy at all' soon_is yes inside lan/client "$lan,tcp/8080"
-	is 'under policy' "$(inside lan/other "$lan,tcp/8080")" no
+	web=$(pod_ips lan web)
+	check "a pod has an address of each family: $web" has_each_family $web
+	for addr in $web; do like 'which is the other network'"'"'s' "$addr" '^(10\.245\.0\.|fd00:245::)'; done
+	is 'cell lan/client -> web tcp/80' "$(inside lan/client tcp/80 $web)" yes
+	is 'cell lan/client -> web tcp/81' "$(inside lan/client tcp/81 $web)" no
+	is 'cell lan/other -> web tcp/80' "$(inside lan/other tcp/80 $web)" no
+	is 'cell node -> web tcp/81' "$(from_node tcp/81 $web)" yes
+	service lan web 'selector: {app: web}, ports: [{port: 8080, targetPort: 80}]'
+	lan=$(service_ips lan web)
+	check 'a Service works with no kube-proxy at all' soon_is yes inside lan/client tcp/8080 $lan
+	is 'under policy' "$(inside lan/other tcp/8080 $lan)" no
 	check 'it is removed under pods that run' readme Uninstall
-	is 'they keep their network' "$(inside lan/other "$web,tcp/80")" yes
+	is 'they keep their network' "$(inside lan/other tcp/80 $web)" yes
 	is 'and the node its own' "$(ls /etc/cni/net.d)" 10-lan.conflist
 	check 'the node stays ready' node_is_ready
 }
 
 # CLUSTER_PARTS: only some of them, for whoever works on one.
-for part in ${CLUSTER_PARTS:-cluster_start install workload policies first_packet services translation outside_world traffic_start \
-	rollout daemon_killed upgrade uninstall chained}; do
+for part in ${CLUSTER_PARTS:-cluster_start install workload policies first_packet services probes translation kinds outside_world path_mtu \
+	traffic_start rollout daemon_killed upgrade uninstall chained}; do
 	"$part"
 done
