@@ -68,11 +68,11 @@ uplink_new() {
 		wire "$family" "-n outside" eth0 "${outside_at[$family]}" "${node_at[$family]}"
 	done
 }
-wire() { # family where interface own-address gateway; nobody else has these, so v6 need not ask
+wire() { # family where interface own-address [gateway]; nobody else has these, so v6 need not ask
 	local length=24 nodad=
 	[ "$1" = 4 ] || length=64 nodad=nodad
 	ip $2 addr add "$4/$length" dev "$3" $nodad
-	ip $2 "-$1" route add default via "$5" dev "$3"
+	[ -z "${5:-}" ] || ip $2 "-$1" route add default via "$5" dev "$3"
 }
 
 key_new() { # name subject [extension]
