@@ -135,7 +135,8 @@ wide_pods() {
 # --- what somebody takes away
 repairs() { # mode
 	at n1 ip route flush proto 184
-	check "$1: a pod whose route was flushed is reached again" wait_for 3 connected c a
+	at n1 ip -6 route flush proto 184
+	check "$1: pods whose routes were flushed get answers again" wait_for 3 connected a c
 	at n1 ip route flush proto 185
 	at n1 ip -6 route flush proto 185
 	check "$1: routes that were flushed are back within two seconds" wait_for 2 routes_are n1 "$all_routes"
