@@ -32,7 +32,7 @@ cat >"$scratch/bpf.supp" <<'END'
 }
 END
 start_under_valgrind() {
-	valgrind --quiet --child-silent-after-fork=yes --undef-value-errors=no --suppressions="$scratch/bpf.supp" \
+	valgrind --quiet --vgdb=no --child-silent-after-fork=yes --undef-value-errors=no --suppressions="$scratch/bpf.supp" \
 		--leak-check=full --show-leak-kinds=definite,indirect,possible \
 		--errors-for-leak-kinds=definite,indirect,possible --error-exitcode=9 --log-file="$scratch/valgrind.log" "$BUILD/bulkheadd" --manifests "$manifests" \
 		--run-dir "$run_dir" --pin-root "$pin_root" >>"$scratch/daemon.log" 2>&1 &
