@@ -191,9 +191,12 @@ test-cluster: all $(TOOLS) $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## against a r
 	@BUILD=$(O) BULKHEAD_TEST_SHOW=1 tests/run.sh $(CLUSTER_TESTS)
 
 NETNS_TESTS := $(filter-out %lib.sh,$(wildcard tests/netns/*.sh))
+# Whole clusters and nodes, beside the rest.
+LARGE_TESTS := $(CLUSTER_TESTS) $(filter tests/netns/nodes_% tests/netns/upgrade%,$(NETNS_TESTS))
 
 test: all units bpf-tests $(TOOLS) next $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
-	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(NETNS_TESTS) $(CLUSTER_TESTS)
+	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(filter-out $(LARGE_TESTS),$(NETNS_TESTS)) \
+		--beside $(LARGE_TESTS)
 
 check: units | test-deps ## what needs no root
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS)

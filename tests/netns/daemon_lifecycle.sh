@@ -101,6 +101,7 @@ wait_for 3 grep -q '^Content-Type' "$scratch/followed"
 denied web db tcp/82
 check 'who follows sees a drop as it happens' wait_for 3 grep -q '"port":82.*explanation' "$scratch/followed"
 kill "$follower"
+reaches web db tcp/80
 like 'flows are listed' "$(api GET /v1/flows)" '^200 .*"pod":"db"'
 
 # --- gone and back
