@@ -191,12 +191,12 @@ test-cluster: all $(TOOLS) $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## against a r
 	@BUILD=$(O) BULKHEAD_TEST_SHOW=1 tests/run.sh $(CLUSTER_TESTS)
 
 NETNS_TESTS := $(filter-out %lib.sh,$(wildcard tests/netns/*.sh))
-# Whole clusters and nodes, beside the rest.
-LARGE_TESTS := $(CLUSTER_TESTS) $(filter tests/netns/nodes_% tests/netns/upgrade%,$(NETNS_TESTS))
+# Those that mostly wait, for timeouts and for daemons to come back.
+IDLE_TESTS := $(patsubst %,tests/netns/%.sh,kube_bad_input kube_outage upgrade_kill daemon_kill daemon_sweep)
 
 test: all units bpf-tests $(TOOLS) next $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
-	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(filter-out $(LARGE_TESTS),$(NETNS_TESTS)) \
-		--beside $(LARGE_TESTS)
+	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(filter-out $(IDLE_TESTS),$(NETNS_TESTS)) \
+		$(CLUSTER_TESTS) --beside $(IDLE_TESTS)
 
 check: units | test-deps ## what needs no root
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS)

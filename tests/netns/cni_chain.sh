@@ -3,6 +3,7 @@
 # Chained behind Debian's ptp and bridge plugins: their interface, our policy;
 # their result goes through unchanged.
 . "$(dirname "$0")/lib.sh"
+sysctl -qw net.ipv6.conf.default.accept_dad=0 # or an address gets its route while we look
 double_start || exit 1
 start=$(inventory)
 
