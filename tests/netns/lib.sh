@@ -296,7 +296,7 @@ daemon_start() { # manifests [flags...]
 		>>"$scratch/daemon.log" 2>&1 &
 	daemon_pid=$!
 	keep daemon "$daemon_pid"
-	wait_for 10 daemon_ready && return 0
+	wait_for 30 daemon_ready && return 0
 	echo "the daemon is not ready:" >&2
 	tail -n 20 "$scratch/daemon.log" >&2
 	return 1
