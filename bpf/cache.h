@@ -115,12 +115,16 @@ static __always_inline bool cached_holds(struct pass *pass, const struct cached 
 /* The entry for this packet, or null. */
 static __always_inline const struct cached *cache_find(struct pass *pass)
 {
+	const struct end none = { 0 };
 	const struct cached *at;
 
 	if (!(pass->pkt.bits & PKT_TALK))
 		return NULL;
 	at = cache_at(&pass->pkt.tuple, cache_hook(pass));
-	return at && cached_holds(pass, at) ? at : NULL;
+	if (at && cached_holds(pass, at))
+		return at;
+	pass->far = none; /* the record says who it is */
+	return NULL;
 }
 
 /* 0, or a negative reason. */
