@@ -54,6 +54,7 @@ struct agent {
 	bool services_adopted; /* they know what the kernel has */
 	bool services_lost;    /* they do not know the objects */
 	bool services_touch;   /* pods or addresses here have changed since */
+	bool services_due;     /* Services or their endpoints have */
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;

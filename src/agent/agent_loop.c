@@ -15,11 +15,15 @@
 #define RETRY_FIRST_MS 250
 #define RETRY_LAST_MS  30000
 
+/* "Now" is behind what is ready already, without asking the kernel in between. */
 static void event_in_ms(struct event *event, int64_t ms)
 {
 	struct timeval after = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
-	event_add(event, &after);
+	if (ms > 0)
+		event_add(event, &after);
+	else
+		event_active(event, EV_TIMEOUT, 0);
 }
 
 void agent_recompile_soon(struct agent *agent)

@@ -113,9 +113,11 @@ void agent_services_tell(struct agent *agent, const struct change *change)
 	if (!change) {
 		services_reset(agent->services, NULL); /* all is told anew */
 		agent->services_lost = false;
+		agent->services_due = true;
 		return;
 	}
 	agent->services_touch |= change->kind == CHANGE_POD && !agent->cluster;
+	agent->services_due |= change->kind == CHANGE_SERVICE || change->kind == CHANGE_SLICE;
 	if (services_change(agent->services, change) < 0)
 		agent->services_lost = true;
 }
@@ -132,7 +134,8 @@ void agent_services_turn(struct agent *agent)
 	struct err err = { 0 };
 	int r = 0;
 
-	if (agent->config->no_services && agent->services_adopted)
+	if (agent->services_adopted && !agent->services_lost && !agent->services_touch &&
+	    !agent->services_due)
 		return;
 	if (agent->services_lost)
 		r = find(agent, &err);
@@ -144,7 +147,7 @@ void agent_services_turn(struct agent *agent)
 		r = plan(agent, &err);
 	if (r < 0)
 		return failed(agent, &err);
-	agent->services_touch = false;
+	agent->services_touch = agent->services_due = false;
 	report(agent);
 }
 

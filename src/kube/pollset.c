@@ -46,6 +46,7 @@ void pollset_close(struct pollset *set)
 	if (set->epoll >= 0)
 		close(set->epoll);
 	set->epoll = set->timerfd = -1;
+	set->armed_ms = 0;
 }
 
 void pollset_watch(struct pollset *set, int fd, bool is_known, bool read, bool write)
@@ -63,11 +64,14 @@ void pollset_watch(struct pollset *set, int fd, bool is_known, bool read, bool w
 static void timers_arm(struct pollset *set)
 {
 	struct itimerspec when = { 0 };
-	int64_t first = INT64_MAX;
+	int64_t first = set->timers ? INT64_MAX : 0;
 
 	for (const struct pollset_timer *timer = set->timers; timer; timer = timer->next)
 		if (timer->due_ms < first)
 			first = timer->due_ms;
+	if (first == set->armed_ms)
+		return;
+	set->armed_ms = first;
 	if (set->timers) {
 		int64_t after = first - pollset_now_ms();
 
@@ -142,8 +146,8 @@ void pollset_turn(struct pollset *set)
 		if (events[i].data.fd != set->timerfd)
 			set->on_fd(events[i].data.fd, what & (EPOLLIN | EPOLLHUP | EPOLLERR),
 				   what & (EPOLLOUT | EPOLLERR), set->data);
-		else if (read(set->timerfd, &expired, sizeof(expired)) < 0)
-			continue; /* it was set anew meanwhile */
+		else if (read(set->timerfd, &expired, sizeof(expired)) == sizeof(expired))
+			set->armed_ms = 0; /* else it was set anew meanwhile */
 	}
 	timers_run(set);
 }

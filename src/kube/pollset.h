@@ -23,6 +23,7 @@ struct pollset {
 	int epoll;
 	int timerfd;
 	struct pollset_timer *timers; /* set ones; there are few */
+	int64_t armed_ms;	      /* what the timerfd waits for; 0: nothing */
 	void (*on_fd)(int fd, bool is_readable, bool is_writable, void *data);
 	void *data;
 };

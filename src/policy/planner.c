@@ -197,11 +197,22 @@ static char *who_of(const struct endpoint *endpoint)
 	return asprintf(&who, "%s/%s/%s", endpoint->namespace, endpoint->pod, endpoint->uid) < 0 ? NULL : who;
 }
 
+/* Null: out of memory. */
+static struct endpoint_next *endpoint_room(struct planner *p)
+{
+	if (array_reserve(&p->endpoints, &p->cap_endpoints, p->n_endpoints, sizeof(*p->endpoints)))
+		return &p->endpoints[p->n_endpoints];
+	p->failed = true;
+	return NULL;
+}
+
 static void local_next(struct planner *p, const struct local *local)
 {
 	const struct endpoint_state *before = endpoint_before(p->t->state, local);
-	struct endpoint_next *next = &p->endpoints[p->n_endpoints];
+	struct endpoint_next *next = endpoint_room(p);
 
+	if (!next)
+		return;
 	*next = (struct endpoint_next){ .slot = local->endpoint.slot,
 					.state = { .ifindex = local->endpoint.ifindex,
 						   .flags = local->flags,
@@ -227,17 +238,15 @@ static void local_next(struct planner *p, const struct local *local)
 static void endpoints_collect(struct planner *p)
 {
 	const struct transition *t = p->t;
+	struct endpoint_next *next;
 
-	p->endpoints = calloc(BH_ENDPOINTS_MAX, sizeof(*p->endpoints));
-	if (!p->endpoints) {
-		p->failed = true;
-		return;
-	}
-	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++) {
-		if (t->compile->locals[slot])
+	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX && !p->failed; slot++) {
+		if (t->compile->locals[slot]) {
 			local_next(p, t->compile->locals[slot]);
-		else if (t->state->endpoints[slot].ifindex)
-			p->endpoints[p->n_endpoints++] = (struct endpoint_next){ .slot = slot };
+		} else if (t->state->endpoints[slot].ifindex && (next = endpoint_room(p))) {
+			*next = (struct endpoint_next){ .slot = slot };
+			p->n_endpoints++;
+		}
 	}
 }
 

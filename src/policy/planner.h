@@ -21,7 +21,7 @@ struct planner {
 	bool *region_has_row;	 /* when the plan is over */
 	struct regions regions;	 /* then */
 	struct endpoint_next *endpoints;
-	size_t n_endpoints;
+	size_t n_endpoints, cap_endpoints;
 	size_t n_verdicts; /* rows at the fullest moment */
 	size_t n_peers;
 	size_t n_prefixes;
