@@ -8,7 +8,7 @@
 # its own: the third failure of a kind within minutes is a matter of patience. Silence
 # is one too, so that has a world of its own beside this one (`kube_bad_input.sh silence`),
 # as has what concerns every kind at once. Pages, streams and events in every wrong order:
-# tests/unit/kube/test_list.c, test_watch.c.
+# tests/unit/kube/test_list.c, test_watch_*.c.
 tls=1
 beside=${1:-}
 . "$(dirname "$0")/lib.sh"

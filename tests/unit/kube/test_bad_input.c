@@ -6,7 +6,7 @@
  *
  * Where the rest of the client's behaviour is tested:
  *	lists, pages, tokens, empty lists, limits		test_list.c
- *	events, versions, streams, silence, backoff, 401	test_watch.c
+ *	events, versions, streams, silence, backoff, 401	test_watch_*.c
  *	lines, items, cut at every byte				test_line.c, test_scan_pod.c
  *	tokens, CA, TLS, kubeconfig				test_api_config.c
  *	what readyz and bulkheadctl make of it			tests/netns/kube_bad_input.sh

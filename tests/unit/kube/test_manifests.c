@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+/* What a folder of manifests says, and what is said about it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,103 +13,13 @@
 
 #include <cmocka.h>
 
-#include "base/cleanup.h"
-#include "base/text.h"
-#include "kube/manifests.h"
-#include "lib/mirror.h"
-
-/* A folder of its own for each test, and what was reported about it. */
-struct folder {
-	char path[64];
-	struct manifests *manifests;
-	struct text reports;
-	unsigned int errors, broken;
-	struct mirror mirror;
-};
-
-static void note(enum manifest_news news, const char *message, void *data)
-{
-	struct folder *folder = data;
-
-	text_addf(&folder->reports, "%s\n", message);
-	folder->errors += news != MANIFEST_SKIPPED;
-	folder->broken += news == MANIFEST_BROKEN;
-}
-
-static void put(const struct folder *folder, const char *name, const char *content)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(content, file);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void drop(const struct folder *folder, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-	assert_int_equal(unlink(path), 0);
-}
-
-static int setup(void **state)
-{
-	struct folder *folder = calloc(1, sizeof(*folder));
-
-	snprintf(folder->path, sizeof(folder->path), "/tmp/bulkhead-manifests-XXXXXX");
-	if (!mkdtemp(folder->path))
-		return -1;
-	*state = folder;
-	return manifests_new(folder->path, "default", note, folder, &folder->manifests, NULL);
-}
-
-static int teardown(void **state)
-{
-	struct folder *folder = *state;
-	char command[128];
-
-	manifests_free(folder->manifests);
-	text_done(&folder->reports);
-	mirror_done(&folder->mirror);
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
-	free(folder);
-	return system(command);
-}
-
-static int read_now(struct folder *folder)
-{
-	struct err err = { 0 };
-	int r = manifests_read(folder->manifests, &err);
-	const struct change *changes;
-	size_t n;
-
-	if (r < 0)
-		fail_msg("%s", err.msg);
-	changes = manifests_changes(folder->manifests, &n);
-	mirror_apply(&folder->mirror, changes, n);
-	mirror_check(&folder->mirror, manifests_world(folder->manifests));
-	assert_int_equal(r, n > 0);
-	return r;
-}
-
-static const struct world *world_of(const struct folder *folder)
-{
-	return manifests_world(folder->manifests);
-}
+#include "lib/manifest_folder.h"
 
 static void reported(const struct folder *folder, const char *message)
 {
 	if (!folder->reports.data || !strstr(folder->reports.data, message))
 		fail_msg("\"%s\" is not in: %s", message, folder->reports.data ? folder->reports.data : "-");
 }
-
-#define POD(name) "kind: Pod\napiVersion: v1\nmetadata: {name: " name "}\n"
-#define POLICY(name)                                                                                         \
-	"kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: " name "}\nspec: {}\n"
 
 static void every_kind_of_file_is_read(void **state)
 {
@@ -390,147 +301,6 @@ static void an_unreadable_file_is_broken_and_comes_back(void **state)
 	assert_int_equal(read_now(folder), 0);
 }
 
-/* --- watching --- */
-
-/* Does the descriptor ask for a read within `ms`? */
-static bool asks(struct folder *folder, int ms)
-{
-	struct pollfd pfd = { .fd = manifests_fd(folder->manifests, NULL), .events = POLLIN };
-
-	assert_true(pfd.fd >= 0);
-	if (poll(&pfd, 1, ms) <= 0)
-		return false;
-	manifests_drain(folder->manifests);
-	return true;
-}
-
-/* Reads whenever asked until the objects change; false after about `ms`. */
-static bool changes(struct folder *folder, int ms)
-{
-	for (; ms > 0; ms -= 50)
-		if (asks(folder, 50) && read_now(folder) == 1)
-			return true;
-	return false;
-}
-
-static void settle(struct folder *folder)
-{
-	read_now(folder);
-	while (asks(folder, 300))
-		read_now(folder);
-}
-
-static void the_first_watch_asks_at_once(void **state)
-{
-	struct folder *folder = *state;
-
-	read_now(folder);
-	put(folder, "a.yaml", POD("a"));
-	assert_true(changes(folder, 2000));
-}
-
-static void written_files_are_noticed(void **state)
-{
-	struct folder *folder = *state;
-
-	settle(folder);
-	put(folder, "a.yaml", POD("a"));
-	assert_true(changes(folder, 2000));
-	put(folder, "a.yaml", POD("b"));
-	assert_true(changes(folder, 2000));
-	assert_non_null(world_pod(world_of(folder), "default", "b"));
-}
-
-static void a_save_by_rename_never_loses_the_policy(void **state)
-{
-	struct folder *folder = *state;
-	char path[256], backup[256];
-
-	put(folder, "a.yaml", POLICY("p"));
-	settle(folder);
-	/* As vim does it: the old file moves away, the new one is written. */
-	snprintf(path, sizeof(path), "%s/a.yaml", folder->path);
-	snprintf(backup, sizeof(backup), "%s/a.yaml~", folder->path);
-	assert_int_equal(rename(path, backup), 0);
-	assert_true(asks(folder, 2000));
-	assert_int_equal(read_now(folder), 0);
-	assert_int_equal(world_of(folder)->n_netpols, 1);
-	put(folder, "a.yaml", "");
-	assert_int_equal(read_now(folder), 0);
-	assert_int_equal(world_of(folder)->n_netpols, 1);
-	put(folder, "a.yaml", POLICY("p") "---\n" POLICY("q"));
-	assert_true(changes(folder, 2000));
-	assert_int_equal(world_of(folder)->n_netpols, 2);
-}
-
-static void a_file_that_stays_away_is_dropped_after_a_moment(void **state)
-{
-	struct folder *folder = *state;
-
-	put(folder, "a.yaml", POLICY("p"));
-	settle(folder);
-	drop(folder, "a.yaml");
-	assert_true(asks(folder, 2000));
-	assert_int_equal(read_now(folder), 0);
-	assert_true(changes(folder, 3000));
-	assert_int_equal(world_of(folder)->n_netpols, 0);
-}
-
-/* A ConfigMap volume: file -> ..data/file, ..data -> a folder that is swapped. */
-static void a_config_map_swap_is_noticed(void **state)
-{
-	struct folder *folder = *state;
-	char from[256], to[256];
-
-	for (int i = 1; i <= 2; i++) {
-		snprintf(to, sizeof(to), "%s/..v%d", folder->path, i);
-		assert_int_equal(mkdir(to, 0700), 0);
-	}
-	put(folder, "..v1/a.yaml", POLICY("one"));
-	put(folder, "..v2/a.yaml", POLICY("two"));
-	snprintf(to, sizeof(to), "%s/..data", folder->path);
-	assert_int_equal(symlink("..v1", to), 0);
-	snprintf(to, sizeof(to), "%s/a.yaml", folder->path);
-	assert_int_equal(symlink("..data/a.yaml", to), 0);
-	settle(folder);
-	assert_string_equal(world_of(folder)->netpols[0]->name, "one");
-
-	snprintf(from, sizeof(from), "%s/..data_tmp", folder->path);
-	assert_int_equal(symlink("..v2", from), 0);
-	snprintf(to, sizeof(to), "%s/..data", folder->path);
-	assert_int_equal(rename(from, to), 0);
-	assert_true(changes(folder, 2000));
-	assert_int_equal(world_of(folder)->n_netpols, 1);
-	assert_string_equal(world_of(folder)->netpols[0]->name, "two");
-}
-
-static void a_folder_that_is_replaced_is_followed(void **state)
-{
-	struct folder *folder = *state;
-	char away[80];
-
-	put(folder, "a.yaml", POLICY("p"));
-	settle(folder);
-	snprintf(away, sizeof(away), "%s-old", folder->path);
-	assert_int_equal(rename(folder->path, away), 0);
-	assert_true(asks(folder, 2000));
-	assert_true(manifests_read(folder->manifests, NULL) < 0);
-	assert_int_equal(mkdir(folder->path, 0700), 0);
-	put(folder, "b.yaml", POD("b"));
-	assert_true(changes(folder, 3000));
-	while (asks(folder, 400))
-		read_now(folder);
-	put(folder, "c.yaml", POD("c"));
-	assert_true(changes(folder, 2000));
-	assert_non_null(world_pod(world_of(folder), "default", "c"));
-	strcat(away, "/a.yaml");
-	assert_int_equal(unlink(away), 0);
-	*strrchr(away, '/') = '\0';
-	assert_int_equal(rmdir(away), 0);
-}
-
-/* --- who describes a pod --- */
-
 #define DEPLOYMENT(name, label)                                                                              \
 	"---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: " name "}\n"                           \
 	"spec: {template: {metadata: {labels: {from: " label "}}}}\n"
@@ -566,7 +336,7 @@ static void a_pod_is_described_by_the_nearest_object(void **state)
 	assert_null(manifests_pod_for(folder->manifests, "other", "web"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 
 int main(void)
 {
@@ -588,12 +358,6 @@ int main(void)
 		TEST(deleting_a_file_takes_its_objects),
 		TEST(a_missing_folder_keeps_the_world),
 		TEST(an_unreadable_file_is_broken_and_comes_back),
-		TEST(the_first_watch_asks_at_once),
-		TEST(written_files_are_noticed),
-		TEST(a_save_by_rename_never_loses_the_policy),
-		TEST(a_file_that_stays_away_is_dropped_after_a_moment),
-		TEST(a_config_map_swap_is_noticed),
-		TEST(a_folder_that_is_replaced_is_followed),
 		TEST(a_pod_is_described_by_the_nearest_object),
 	};
 
