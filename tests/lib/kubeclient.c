@@ -2,10 +2,14 @@
 #include "lib/kubeclient.h"
 
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void on_report(bool is_error, const char *message, void *data)
 {
@@ -118,6 +122,12 @@ void kubeclient_turn(struct kubeclient *client)
 	else if (r > 0)
 		mirror_apply(&client->mirror, changes, n);
 	objects_check(client);
+}
+
+void kubeclient_no_errors(const struct kubeclient *client)
+{
+	if (client->errors)
+		fail_msg("%u errors:\n%s", client->errors, client->reports.data);
 }
 
 bool kubeclient_said(const struct kubeclient *client, const char *words)

@@ -28,6 +28,8 @@ void kubeclient_free(struct kubeclient *client);
 void kubeclient_turn(struct kubeclient *client);
 /* What the client was told of, in no order. */
 const struct world *kubeclient_world(const struct kubeclient *client);
+/* Fails the test, and shows what was reported, when an error was among it. */
+void kubeclient_no_errors(const struct kubeclient *client);
 bool kubeclient_said(const struct kubeclient *client, const char *words);
 struct cluster_kind_status kubeclient_status(const struct kubeclient *client, const char *kind);
 int64_t kubeclient_now(void);

@@ -330,7 +330,7 @@ static void a_server_with_the_right_certificate_is_believed(void **state)
 	client = tls_client(folder, "127.0.0.1", "one.crt");
 	kubeclient_start(client);
 	UNTIL(client, cluster_synced(client->cluster));
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 	unsetenv("https_proxy");
 	kubeclient_free(client);
 }
@@ -390,7 +390,7 @@ static void a_client_certificate_is_shown(void **state)
 	assert_int_equal(api_config_refresh(&client->config, &folder->err), 1);
 	kubeclient_start(client);
 	UNTIL(client, cluster_synced(client->cluster));
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 	kubeclient_free(client);
 	client = tls_client(folder, "127.0.0.1", "one.crt");
 	apiserver_want_client(client->server, at(folder, "two.crt"));

@@ -129,13 +129,13 @@ static const struct bad bads[] = {
 	  "error in the watch: TooManyRequests" },
 };
 
-static struct kubeclient *synced_client(void)
+static struct kubeclient *synced_client(int64_t silence_ms)
 {
 	struct kubeclient *client = kubeclient_new();
 
 	/* Long enough to be seen. */
 	client->options.timing.backoff_first = client->options.timing.backoff_last = 250;
-	client->options.timing.silence = 150;
+	client->options.timing.silence = silence_ms;
 	apiserver_bookmarks(client->server, true);
 	apiserver_put(client->server, "pods", "shop", "web", "u1", "\"app\":\"web\"", NULL);
 	apiserver_put(client->server, "namespaces", "", "shop", "n1", NULL, NULL);
@@ -178,7 +178,8 @@ static bool is_said(const struct kubeclient *client, const char *says)
 
 static void check_bad(const struct bad *bad)
 {
-	struct kubeclient *client = synced_client();
+	/* Short only where it is waited for: a busy machine is silent as well. */
+	struct kubeclient *client = synced_client(bad->fault.silent ? 500 : 5000);
 	time_t start = time(NULL);
 	struct cluster_kind_status status;
 	int64_t until = kubeclient_now() + 10000;
@@ -226,13 +227,13 @@ static void what_happens_to_every_watch_is_no_trouble(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct kubeclient *client = synced_client();
+		struct kubeclient *client = synced_client(5000);
 
 		apiserver_say(client->server, "pods", lines[i]);
 		UNTIL(client, kubeclient_said(client, says[i]));
 		TURN_FOR(client, 50);
 		assert_false(kubeclient_status(client, "pods").degraded);
-		assert_int_equal(client->errors, 0);
+		kubeclient_no_errors(client);
 		kubeclient_free(client);
 	}
 }

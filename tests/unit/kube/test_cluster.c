@@ -69,7 +69,7 @@ static void the_world_is_what_the_server_has(void **state)
 	assert_true(world->netpols[0]->isolates[BH_INGRESS]);
 	assert_ptr_equal(pod(client, "web"), world->pods[0]);
 	assert_null(pod(client, "other"));
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 }
 
 static void changes_arrive_as_they_happen(void **state)
@@ -168,7 +168,8 @@ static void nothing_is_served_before_every_kind_is_known(void **state)
 			(struct apiserver_fault){ .match = "networkpolicies", .times = -1, .status = 403 });
 	kubeclient_start(client);
 	UNTIL(client,
-	      kubeclient_status(client, "pods").synced && kubeclient_status(client, "namespaces").synced);
+	      kubeclient_status(client, "pods").synced && kubeclient_status(client, "namespaces").synced &&
+		      kubeclient_status(client, "networkpolicies").degraded);
 	TURN_FOR(client, 60);
 	assert_false(cluster_synced(client->cluster));
 	assert_int_equal(client->changes, 0);

@@ -91,7 +91,7 @@ static void a_token_that_expires_starts_the_list_over(void **state)
 	start_synced(client);
 	assert_int_equal(pods(client), 1201);
 	assert_int_equal(apiserver_count(client->server, "/api/v1/pods?limit=500"), 5);
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 }
 
 static void a_token_that_expires_twice_ends_paging(void **state)
@@ -372,7 +372,7 @@ static void a_nul_in_an_annotation_hurts_nobody(void **state)
 	apiserver_put(client->server, "pods", "shop", "nul", "nul", NULL, "\"x\":\"a\\u0000b \\\\u0000\"");
 	start_synced(client);
 	assert_non_null(cluster_pod_for(client->cluster, "shop", "nul"));
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 }
 
 static void more_objects_than_the_limit_are_refused(void **state)

@@ -50,7 +50,7 @@ static void a_lost_delete_is_noticed_and_listed(void **state)
 	apiserver_put(client->server, "pods", "shop", "web", "p-2", NULL, NULL);
 	UNTIL(client, pod(client, "web") && strcmp(pod(client, "web")->uid, "p-2") == 0);
 	assert_int_equal(lists(client), 2);
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 }
 
 static void events_in_the_wrong_order_end_in_what_is_true(void **state)
@@ -82,7 +82,7 @@ static void repeated_events_change_nothing(void **state)
 	sync_pods(client, "after");
 	assert_string_equal(labels_get(&pod(client, "web")->labels, "app"), "new");
 	assert_int_equal(kubeclient_world(client)->n_pods, 2);
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 }
 
 static void a_modified_of_an_unknown_object_adds_it(void **state)
@@ -188,11 +188,11 @@ static void a_busy_server_is_left_alone_as_long_as_it_says(void **state)
 
 	client->options.timing.retry_after_max = 200;
 	start_synced(client);
+	start = kubeclient_now();
 	apiserver_say(client->server, "pods",
 		      "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":429,\"details\":{"
 		      "\"retryAfterSeconds\":1000}}}");
 	UNTIL(client, kubeclient_status(client, "pods").degraded);
-	start = kubeclient_now();
 	UNTIL(client, apiserver_count(client->server, "pods?watch=1&allow") == 3);
 	assert_true(kubeclient_now() - start >= 190);
 	assert_int_equal(lists(client), 1);
@@ -208,7 +208,7 @@ static void an_error_500_keeps_the_version_for_a_while(void **state)
 	UNTIL(client, apiserver_count(client->server, "pods?watch=1&allow") >= 3);
 	last_watch(client, target);
 	assert_non_null(strstr(target, "&resourceVersion=v"));
-	UNTIL(client, lists(client) == 2); /* the log says it again and again, so in the end it lists */
+	UNTIL(client, lists(client) >= 2); /* the log says it again and again, so in the end it lists */
 	assert_non_null(pod(client, "web"));
 }
 

@@ -117,7 +117,7 @@ static void a_401_reads_the_token_again_at_once(void **state)
 	apiserver_token(client->server, "canary-new");
 	apiserver_end_watches(client->server, true);
 	UNTIL(client, apiserver_count(client->server, "pods?watch=1&allow") >= 4 && is_watching(client));
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 	unlink(path);
 }
 
@@ -161,7 +161,7 @@ static void a_token_is_read_again_in_time(void **state)
 	apiserver_fault(client->server, (struct apiserver_fault){ .match = "never", .times = -1 });
 	apiserver_end_watches(client->server, true);
 	UNTIL(client, apiserver_count(client->server, "pods?watch=1&allow") == 3 && is_watching(client));
-	assert_int_equal(client->errors, 0);
+	kubeclient_no_errors(client);
 	unlink(path);
 }
 
