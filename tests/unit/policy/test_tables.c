@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Single situations; test_property.c has the stories. */
+/* Single situations; test_story.c has the stories. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
