@@ -92,21 +92,32 @@ static void local_leaves(struct transition *t, const struct local *local)
 	}
 }
 
+/* Packets of an endpoint that gave it up may hold its number. When those that kept it
+ * are gone as well, the number retires; else see subjects_renumber(). */
+static void live_begin(struct transition *t, struct subject *subject)
+{
+	bool is_held = subject->left_at > t->state->fenced;
+
+	subject->changed = false;
+	subject->given_up = is_held && subject->wanted;
+	if (is_held && !subject->wanted)
+		t->retiring[t->n_retiring++] = subject->number;
+}
+
 static int retiring_collect(struct transition *t)
 {
 	const struct state *state = t->state;
 	bool all = t->compile->locals_changed;
 
-	t->retiring = calloc(state->n_retired + (all ? 2 * BH_ENDPOINTS_MAX : 0) + 1, sizeof(*t->retiring));
+	t->retiring = calloc(state->n_retired + state->n_live + (all ? 2 * BH_ENDPOINTS_MAX : 0) + 1,
+			     sizeof(*t->retiring));
 	if (!t->retiring)
 		return -ENOMEM;
 	for (size_t i = 0; i < state->n_retired; i++)
 		if (state->retired[i].left_at > state->fenced)
 			t->retiring[t->n_retiring++] = state->retired[i].number;
-	for (size_t i = 0; i < state->n_live; i++) {
-		state->live[i]->changed = false;
-		state->live[i]->given_up = state->live[i]->left_at > state->fenced;
-	}
+	for (size_t i = 0; i < state->n_live; i++)
+		live_begin(t, state->live[i]);
 	for (size_t i = 0; all && i < BH_ENDPOINTS_MAX; i++)
 		if (t->compile->locals[i])
 			local_leaves(t, t->compile->locals[i]);

@@ -509,6 +509,37 @@ static void what_an_update_leaves_stays_until_a_fence_is_over(void **state)
 	stop();
 }
 
+/* A packet that read an endpoint before it gave its number up, and the rest after
+ * the last one that kept the number was gone: it meets what the number meant. */
+static void a_number_that_was_given_up_keeps_its_meaning_until_a_fence(void **state)
+{
+	struct bh_addr client = an_addr("203.0.113.9");
+	struct bh_verdict row;
+	struct pod *other;
+	uint32_t number;
+
+	(void)state;
+	start();
+	other = a_pod("shop", "db-1", "app=db");
+	pod_add_addr(other, "10.0.0.4");
+	world_add_pod(&world, other);
+	join(other, 3, 13);
+	rule_add_block(&policy->rules[BH_INGRESS][0], "203.0.113.0/24");
+	apply();
+	number = kernel->endpoints[3].ingress;
+	assert_int_equal(kernel->endpoints[1].ingress, number);
+	labels_set(&other->labels, "app", "other");
+	apply();
+	endpoints[0] = endpoints[--n_endpoints]; /* db */
+	simkernel_release(kernel, 1);
+	apply();
+	row = simkernel_row(kernel, number, simkernel_class(kernel, &client));
+	assert_int_equal(simkernel_ports(kernel, &row, IPPROTO_TCP, 5432), BH_ALLOW);
+	quiet();
+	assert_int_equal(kernel->n_verdicts, 0);
+	stop();
+}
+
 static void a_slot_that_another_interface_takes_over_starts_closed(void **state)
 {
 	(void)state;
@@ -544,6 +575,7 @@ int main(void)
 		cmocka_unit_test(an_address_that_does_not_fit_is_matched_by_blocks_alone),
 		cmocka_unit_test(a_slot_out_of_range_is_refused),
 		cmocka_unit_test(what_an_update_leaves_stays_until_a_fence_is_over),
+		cmocka_unit_test(a_number_that_was_given_up_keeps_its_meaning_until_a_fence),
 		cmocka_unit_test(a_slot_that_another_interface_takes_over_starts_closed),
 	};
 
