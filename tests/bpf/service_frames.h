@@ -34,7 +34,8 @@ static void service(const struct bh_addr *addr, uint16_t port, uint8_t proto, st
 	struct bh_service_write write = { .kind = BH_GROUP_PUT };
 	uint32_t set = next_set++;
 
-	qsort(backends, n, sizeof(*backends), backend_compare);
+	if (n) /* none is null, which qsort() does not take */
+		qsort(backends, n, sizeof(*backends), backend_compare);
 	for (uint32_t i = 0; i < n; i += BH_GROUP_SIZE) {
 		uint32_t some = n - i < BH_GROUP_SIZE ? n - i : BH_GROUP_SIZE;
 
