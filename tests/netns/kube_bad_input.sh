@@ -139,7 +139,8 @@ show() {
 		check "$name: and degrades nothing" readyz_says "^$kind: synced.?\$"
 		return
 	fi
-	check "$name: the log names kind, object and cause" wait_for 30 is_logged "$kind" "$says"
+	# While the server is in trouble one kind at a time asks, and backoffs are up to 30 s.
+	check "$name: the log names kind, object and cause" wait_for 60 is_logged "$kind" "$says"
 	check "$name: readyz and status say it, and since when" wait_for 30 is_said "$kind" "$says"
 }
 heal() { [ "$how" = once ] || check "$name: all is well when the server is" wait_for 60 is_well "$kind"; }

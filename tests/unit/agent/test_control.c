@@ -19,6 +19,7 @@
 
 #include "agent/connlimit.h"
 #include "agent/control.h"
+#include "agent/control_room.h"
 #include "agent/stamp.h"
 #include "base/cleanup.h"
 
@@ -29,6 +30,8 @@ struct scene {
 	char path[96];
 	void (*client)(struct scene *scene);
 	int failed; /* line of the client's first broken expectation */
+	bool paced; /* events come no faster than the client reads them */
+	_Atomic long owed;
 };
 
 #define EXPECT(scene, what)                                                                                  \
@@ -249,13 +252,16 @@ static void drops_are_lines_oldest_first(void **state)
 	serve_until_done(scene, remembered);
 }
 
-/* Sends an event every few milliseconds while the clients do what they do. */
+/* Sends events every few milliseconds while the clients do what they do. */
 static void on_feed(evutil_socket_t fd, short what, void *data)
 {
 	struct scene *scene = data;
 	static char line[32768];
 
 	(void)fd, (void)what;
+	if (scene->paced && scene->owed > (long)sizeof(line))
+		return;
+	scene->owed += 2 * (long)sizeof(line);
 	memset(line, 'd', sizeof(line) - 1);
 	for (int i = 0; i < 2; i++)
 		control_event(scene->agent->control, line);
@@ -282,12 +288,12 @@ static void sleeper(struct scene *scene)
 
 	say(scene, asleep, "GET /v1/drops?follow=1 HTTP/1.0\r\n\r\n");
 	say(scene, awake, "GET /v1/drops?follow=1 HTTP/1.0\r\n\r\n");
-	while (stamp_now_ms() - start < 1500) {
+	do {
 		n = recv(awake, part, sizeof(part), 0);
 		EXPECT(scene, n > 0); /* a neighbour's sleep costs nothing */
 		heard += n > 0 ? (size_t)n : 0;
-	}
-	EXPECT(scene, heard > CONNLIMIT_MAX * 32768);
+		scene->owed -= n;
+	} while (n > 0 && (heard < 4 * CONTROL_BEHIND_MAX || stamp_now_ms() - start < 1500));
 	nanosleep(&pause, NULL);
 	for (heard = 0; (n = recv(asleep, part, sizeof(part), 0)) > 0;)
 		heard += (size_t)n;
@@ -300,6 +306,7 @@ static void a_follower_that_sleeps_is_cut_and_counted(void **state)
 {
 	struct scene *scene = *state;
 
+	scene->paced = true; /* a busy machine is not a slow reader */
 	serve_with_events(scene, sleeper);
 	assert_int_equal(scene->agent->metrics.followers_cut, 1);
 }
