@@ -92,6 +92,7 @@ static void target_init(struct target *target, const char *address, const char *
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&target->addr;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&target->addr;
 	uint16_t port_be = htons((uint16_t)strtoul(port, NULL, 10));
+	int room = 8 << 20;
 
 	target->text = port;
 	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
@@ -107,6 +108,8 @@ static void target_init(struct target *target, const char *address, const char *
 		die(address);
 	}
 	target->lasting = socket_to(target, SOCK_DGRAM);
+	/* A busy machine is not a lost answer. */
+	setsockopt(target->lasting, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 }
 
 static void lasting_send(struct target *target)

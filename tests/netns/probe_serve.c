@@ -31,7 +31,7 @@ static void server_add(int fd, struct what what, int family, bool is_listener)
 
 static void serve_socket(struct what what, int family)
 {
-	int type = what.kind == KIND_TCP ? SOCK_STREAM : SOCK_DGRAM, one = 1;
+	int type = what.kind == KIND_TCP ? SOCK_STREAM : SOCK_DGRAM, one = 1, room = 8 << 20;
 	int fd = what_is_raw(what) ? raw_socket(what, family, 0) : socket(family, type | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage any;
 	socklen_t len = address_parse(family == AF_INET ? "0.0.0.0" : "::", what.port, &any);
@@ -51,9 +51,12 @@ static void serve_socket(struct what what, int family)
 		die("bind");
 	if (what.kind == KIND_TCP && listen(fd, 128) < 0)
 		die("listen");
-	if (what.kind == KIND_UDP)
+	if (what.kind == KIND_UDP) {
+		/* A busy machine is not a lost datagram. */
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 		setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 			   family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one));
+	}
 	server_add(fd, what, family, what.kind == KIND_TCP);
 }
 
