@@ -40,12 +40,7 @@ for type in ptp bridge; do
 	for what in tcp/80 udp/53 sctp/9 icmp; do
 		check "$type: without policy $what passes" wait_for 3 both_are client server $what yes
 	done
-	cat >"$manifests/deny.yaml" <<'E2'
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {namespace: e2e, name: default-deny}
-spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
-E2
+	default_deny e2e >"$manifests/deny.yaml"
 	for what in tcp/80 udp/53 sctp/9 icmp; do
 		check "$type: under default deny $what does not" wait_for 3 both_are client server $what no
 	done

@@ -60,12 +60,7 @@ is 'without policy the outside reaches a pod' "$(all_cells)" '8 yes'
 caller=(from_node)
 is 'without policy the node reaches a pod' "$(all_cells)" '8 yes'
 
-policy deny <<'E2'
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {namespace: e2e, name: default-deny}
-spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
-E2
+policy deny < <(default_deny e2e)
 settled default-deny
 caller=(from_pod client)
 is 'under default deny a pod reaches no pod' "$(all_cells)" '8 no'

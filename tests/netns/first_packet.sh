@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 pods=${PODS:-12}
 
-cat >"$manifests/objects.yaml" <<'END'
+cat >"$manifests/objects.yaml" <<END
 kind: Pod
 metadata: { name: db, namespace: shop, labels: { app: db } }
 ---
@@ -21,13 +21,7 @@ kind: Deployment
 metadata: { name: web, namespace: shop }
 spec: { template: { metadata: { labels: { app: web } } } }
 ---
-kind: NetworkPolicy
-metadata: { name: db, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: db } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: web } } }]
-      ports: [{ port: 80 }, { port: 80, protocol: UDP }]
+$(admits db web 80)
 END
 does 'the daemon starts' daemon_start "$manifests"
 check 'the receiver joins' pod_add shop db

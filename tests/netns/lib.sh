@@ -7,6 +7,7 @@
 # Words a script may use:
 #   pods        pod_add NAMESPACE NAME [UID]   wires a pod by the real plugin
 #               pair_objects                   prints a manifest of two pods that reach each other
+#               admits APP OTHER PORT, default_deny NAMESPACE: print a policy
 #               pod_del NAME, pod_addr NAME [4|6], pod_exec NAME COMMAND...
 #               pod_serve NAME WHAT...         listens there (tests/netns/probe.c)
 #               NAME may be written NAMESPACE/NAME where two pods share a name.
@@ -213,30 +214,37 @@ pod_listens() { # name what: sockets are there
 	esac
 }
 
-pair_objects() { # web and db of shop: web may reach db on 80, db may reach web on 90, by TCP and UDP
-	cat <<'END'
-kind: Pod
-metadata: { name: web, namespace: shop, labels: { app: web } }
----
-kind: Pod
-metadata: { name: db, namespace: shop, labels: { app: db } }
----
-kind: NetworkPolicy
-metadata: { name: db, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: db } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: web } } }]
-      ports: [{ port: 80 }, { port: 80, protocol: UDP }]
----
-kind: NetworkPolicy
-metadata: { name: web, namespace: shop }
-spec:
-  podSelector: { matchLabels: { app: web } }
-  ingress:
-    - from: [{ podSelector: { matchLabels: { app: db } } }]
-      ports: [{ port: 90 }, { port: 90, protocol: UDP }]
-END
+admits() { # app other port: a policy of shop, by TCP and UDP
+	cat <<-END
+		kind: NetworkPolicy
+		metadata: { name: $1, namespace: shop }
+		spec:
+		  podSelector: { matchLabels: { app: $1 } }
+		  ingress:
+		    - from: [{ podSelector: { matchLabels: { app: $2 } } }]
+		      ports: [{ port: $3 }, { port: $3, protocol: UDP }]
+	END
+}
+pair_objects() { # web and db of shop: web may reach db on 80, db may reach web on 90
+	cat <<-END
+		kind: Pod
+		metadata: { name: web, namespace: shop, labels: { app: web } }
+		---
+		kind: Pod
+		metadata: { name: db, namespace: shop, labels: { app: db } }
+		---
+		$(admits db web 80)
+		---
+		$(admits web db 90)
+	END
+}
+default_deny() { # namespace
+	cat <<-END
+		apiVersion: networking.k8s.io/v1
+		kind: NetworkPolicy
+		metadata: {namespace: $1, name: default-deny}
+		spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+	END
 }
 
 # --- traffic

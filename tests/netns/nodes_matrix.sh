@@ -120,19 +120,6 @@ stage() { # what is in force, how many policies that is
 		"$network_mode IPv$net_families, $1: $(wc -l <"$scratch/rows") cells, $(grep -c '^allow' "$scratch/verdicts") pass" "$wrong"
 }
 
-default_deny() {
-	cat >"$manifests/deny.yaml" <<-END
-		apiVersion: networking.k8s.io/v1
-		kind: NetworkPolicy
-		metadata: {namespace: shop, name: default-deny}
-		spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
-		---
-		apiVersion: networking.k8s.io/v1
-		kind: NetworkPolicy
-		metadata: {namespace: bank, name: default-deny}
-		spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
-	END
-}
 rules() {
 	cat >"$manifests/rules.yaml" <<-END
 		apiVersion: networking.k8s.io/v1
@@ -192,7 +179,8 @@ world() { # mode families
 	service
 	rows >"$scratch/rows"
 	stage 'no policy' 0
-	default_deny
+	default_deny shop >"$manifests/deny-shop.yaml"
+	default_deny bank >"$manifests/deny-bank.yaml"
 	stage 'default deny' 2
 	rules
 	stage 'rules' 6

@@ -46,10 +46,7 @@ pushes() { # from address: a large transfer ends, and soon
 }
 deny_all_but() { # default deny, and a may talk to c on 90 and 80, and to the outside
 	cat >"$manifests/deny.yaml" <<-END
-		apiVersion: networking.k8s.io/v1
-		kind: NetworkPolicy
-		metadata: {namespace: shop, name: default-deny}
-		spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+		$(default_deny shop)
 		---
 		apiVersion: networking.k8s.io/v1
 		kind: NetworkPolicy
