@@ -21,7 +21,10 @@ readme() { # heading
 	[ -n "$block" ] || { echo "the README has no commands under $1" >&2; return 1; }
 	bash -euc "$block"
 }
-# A pod of the probe: what it serves or does, as the container's arguments.
+# The one container of a pod: what the probe serves or does, and more members of it.
+probe_container() { # arguments [members]
+	echo "{ name: probe, image: 'localhost/probe:test', imagePullPolicy: Never, args: [$1]${2:+, $2} }"
+}
 pod() { # namespace name app arguments...
 	local namespace=$1 name=$2 app=$3 args
 	shift 3
@@ -33,7 +36,7 @@ pod() { # namespace name app arguments...
 		spec:
 		  restartPolicy: Never
 		  terminationGracePeriodSeconds: 1
-		  containers: [{ name: probe, image: "localhost/probe:test", imagePullPolicy: Never, args: [${args#, }] }]
+		  containers: [$(probe_container "${args#, }")]
 	END
 }
 runs() { wait_for 60 pod_is "$1" "$2"; }
@@ -147,6 +150,7 @@ install() {
 	is 'no way to more of them, and a filter of system calls' "$(status_of_daemon NoNewPrivs) $(status_of_daemon Seccomp)" '1 2'
 }
 
+probed_on() { echo "{ tcpSocket: { port: $1 }, periodSeconds: 2, failureThreshold: 2 }"; } # port
 workload() {
 	step 'pods, open as long as no policy selects them'
 	k create namespace shop >/dev/null
@@ -157,13 +161,7 @@ workload() {
 		metadata: { namespace: shop, name: web, labels: { app: web } }
 		spec:
 		  terminationGracePeriodSeconds: 1
-		  containers:
-		    - name: probe
-		      image: localhost/probe:test
-		      imagePullPolicy: Never
-		      args: [serve, tcp/80, tcp/81]
-		      livenessProbe: { tcpSocket: { port: 80 }, periodSeconds: 2, failureThreshold: 2 }
-		      readinessProbe: { tcpSocket: { port: 81 }, periodSeconds: 2, failureThreshold: 2 }
+		  containers: [$(probe_container 'serve, tcp/80, tcp/81' "livenessProbe: $(probed_on 80), readinessProbe: $(probed_on 81)")]
 	END
 	pod shop client client wait
 	pod shop other other wait

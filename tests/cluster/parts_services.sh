@@ -17,12 +17,8 @@ services() {
 		    spec:
 		      terminationGracePeriodSeconds: 6
 		      containers:
-		        - name: probe
-		          image: localhost/probe:test
-		          imagePullPolicy: Never
-		          args: [serve, tcp/80]
-		          readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 }
-		          lifecycle: { preStop: { exec: { command: [/probe, wait, "4000"] } } }
+		        - $(probe_container 'serve, tcp/80' 'readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
+		          lifecycle: { preStop: { exec: { command: [/probe, wait, "4000"] } } }')
 	END
 	service shop api 'type: NodePort, selector: {app: api}, ports: [{port: 8080, targetPort: 80, nodePort: 30080}]'
 	service shop api-local 'type: NodePort, externalTrafficPolicy: Local, selector: {app: api}, ports: [{port: 8080, targetPort: 80, nodePort: 30081}]'
@@ -43,12 +39,7 @@ services() {
 		metadata: { namespace: front, name: entry, labels: { app: entry } }
 		spec:
 		  terminationGracePeriodSeconds: 1
-		  containers:
-		    - name: probe
-		      image: localhost/probe:test
-		      imagePullPolicy: Never
-		      args: [serve, tcp/80]
-		      ports: [{ containerPort: 80, hostPort: 8081 }]
+		  containers: [$(probe_container 'serve, tcp/80' 'ports: [{ containerPort: 80, hostPort: 8081 }]')]
 	END
 	runs front entry
 	check 'a hostPort is served by portmap' soon_is yes from_outside tcp/8081 $nodes
@@ -92,12 +83,7 @@ named_pod() { # name port
 		metadata: { namespace: kinds, name: $1, labels: { app: named, who: $1 } }
 		spec:
 		  terminationGracePeriodSeconds: 1
-		  containers:
-		    - name: probe
-		      image: localhost/probe:test
-		      imagePullPolicy: Never
-		      args: [serve, tcp/8001, tcp/8002]
-		      ports: [{ name: http, containerPort: $2 }]
+		  containers: [$(probe_container 'serve, tcp/8001, tcp/8002' "ports: [{ name: http, containerPort: $2 }]")]
 	END
 }
 kinds_start() {
