@@ -15,7 +15,7 @@ static const struct {
 	enum cli_option option;
 	const char *text;
 } option_texts[] = {
-	{ OPT_MANIFESTS, "-m, --manifests DIR   answer from a folder of manifests, without a daemon" },
+	{ OPT_MANIFESTS, "-m, --manifests DIR   the objects are those in this folder; needs no daemon" },
 	{ OPT_POSTURE, "    --posture WORD    with --manifests: standard (default), deny or audit" },
 	{ OPT_NAMESPACE, "-n, --namespace NAME  only the pods of this namespace" },
 	{ OPT_FOLLOW, "-f, --follow          go on printing as they come" },
@@ -26,6 +26,7 @@ static const struct {
 	{ OPT_OUTPUT, "-o, --output FORMAT   text (default) or json" },
 	{ OPT_SOCKET, "    --socket PATH     of the daemon (default /run/bulkhead/bulkhead.sock)" },
 	{ OPT_HELP, "-h, --help            this text" },
+	{ OPT_VERSION, "-V, --version         the version" },
 };
 
 const struct command *command_at(size_t index)
@@ -62,7 +63,7 @@ void help_print(struct screen *screen, const struct command *command)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(screen->out, "  %-10s %s%s\n", commands[i]->name, commands[i]->summary,
 			i == 0 ? " (the default)" : "");
-	options_print(screen, OPT_EVERYWHERE);
+	options_print(screen, OPT_EVERYWHERE | OPT_VERSION);
 	fprintf(screen->out, "\n`bulkheadctl VERB --help` has the rest, with an example.\n");
 }
 
