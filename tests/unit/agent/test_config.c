@@ -59,35 +59,23 @@ static void empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config->kernel.abi, BH_ABI);
 }
 
-static void every_key_is_read(void **state)
-{
-	struct config *config = *state;
-	struct err err = { 0 };
-	int r = parse(
-		config,
-		"manifests: /m\nrunDir: /r\npinRoot: /sys/fs/bpf/x\nsocket: /s.sock\nmetrics: '[::1]:9'\n"
-		"logLevel: debug\npodWait: 9\nnodeName: n1\nposture: deny\n"
-		"exemptNamespaces: [kube-system, infra]\n"
-		"dns: {allow: true, namespace: dns, podLabels: {app: coredns, tier: a}}\n"
-		"podToNode: true\nallowPolicyAudit: false\nfragments: drop\nextensionHeaders: true\n"
-		"allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
-		"timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
-		"tunnelPort: 8472\noldFlowGrace: 0\n"
-		"network: vxlan\ntunnelVNI: 77\nmasquerade: false\nnonMasqueradeCIDRs: [10.0.0.0/8, "
-		"'fd00::/8']\n"
-		"cni: {confDir: /etc/cni/net.d, chain: auto, podCIDRs: [10.1.0.0/24, 'fd00::/64'], mtu: "
-		"1400}\n",
-		&err);
+static const char every_key[] =
+	"manifests: /m\nrunDir: /r\npinRoot: /sys/fs/bpf/x\nsocket: /s.sock\nmetrics: '[::1]:9'\n"
+	"logLevel: debug\npodWait: 9\nnodeName: n1\nposture: deny\n"
+	"exemptNamespaces: [kube-system, infra]\n"
+	"dns: {allow: true, namespace: dns, podLabels: {app: coredns, tier: a}}\n"
+	"podToNode: true\nallowPolicyAudit: false\nfragments: drop\nextensionHeaders: true\n"
+	"allowEncap: true\nkeepFlows: true\nflowQuota: 7\neventRate: 0\n"
+	"timeouts: {tcpSyn: 1, tcpEstablished: 2, tcpClosing: 3, udp: 4, other: 5, fragment: 6}\n"
+	"tunnelPort: 8472\noldFlowGrace: 0\n"
+	"network: vxlan\ntunnelVNI: 77\nmasquerade: false\nnonMasqueradeCIDRs: [10.0.0.0/8, "
+	"'fd00::/8']\n"
+	"cni: {confDir: /etc/cni/net.d, chain: auto, podCIDRs: [10.1.0.0/24, 'fd00::/64'], mtu: "
+	"1400}\n"
+	"services: off\n";
 
-	assert_string_equal(err.msg, "");
-	assert_int_equal(r, 0);
-	assert_string_equal(config->manifests, "/m");
-	assert_string_equal(config->pin_root, "/sys/fs/bpf/x");
-	assert_string_equal(config->socket, "/s.sock");
-	assert_string_equal(config->metrics, "[::1]:9");
-	assert_int_equal(config->log_level, LOG_DEBUG);
-	assert_int_equal(config->pod_wait_s, 9);
-	assert_string_equal(config->node_name, "n1");
+static void posture_is_read(const struct config *config)
+{
 	assert_int_equal(config->posture.posture, POSTURE_DENY);
 	assert_int_equal(config->posture.n_exempt_namespaces, 2);
 	assert_string_equal(config->posture.exempt_namespaces[1], "infra");
@@ -98,6 +86,10 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config->posture.dns_pods.v[0].values[0], "coredns");
 	assert_false(config->posture.deny_pod_to_node);
 	assert_true(config->posture.forbid_policy_audit);
+}
+
+static void kernel_is_read(const struct config *config)
+{
 	assert_int_equal(config->kernel.flags, BH_CONFIG_DROP_FRAGMENTS | BH_CONFIG_ALLOW_EXT_HEADERS |
 						       BH_CONFIG_ALLOW_ENCAP | BH_CONFIG_KEEP_FLOWS);
 	assert_int_equal(config->kernel.flow_quota, 7);
@@ -109,16 +101,41 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config->kernel.other_s, 5);
 	assert_int_equal(config->kernel.frag_s, 6);
 	assert_int_equal(config->kernel.tunnel_port, htons(8472));
+}
+
+static void network_is_read(const struct config *config)
+{
 	assert_int_equal(config->network.mode, NETWORK_VXLAN);
 	assert_int_equal(config->network.vni, 77);
 	assert_false(config->network.masquerade);
 	assert_int_equal(config->network.n_keep, 2);
-	assert_int_equal(config->grace_s, 0);
 	assert_string_equal(config->cni.dir, "/etc/cni/net.d");
 	assert_string_equal(config->cni.chain, CONFLIST_CHAIN_ANY);
 	assert_int_equal(config->cni.n_pod_cidrs, 2);
 	assert_false(config->cni.pod_cidrs[1].is_v4);
 	assert_int_equal(config->cni.pod_mtu, 1400);
+	assert_true(config->no_services);
+}
+
+static void every_key_is_read(void **state)
+{
+	struct config *config = *state;
+	struct err err = { 0 };
+	int r = parse(config, every_key, &err);
+
+	assert_string_equal(err.msg, "");
+	assert_int_equal(r, 0);
+	assert_string_equal(config->manifests, "/m");
+	assert_string_equal(config->pin_root, "/sys/fs/bpf/x");
+	assert_string_equal(config->socket, "/s.sock");
+	assert_string_equal(config->metrics, "[::1]:9");
+	assert_int_equal(config->log_level, LOG_DEBUG);
+	assert_int_equal(config->pod_wait_s, 9);
+	assert_string_equal(config->node_name, "n1");
+	assert_int_equal(config->grace_s, 0);
+	posture_is_read(config);
+	kernel_is_read(config);
+	network_is_read(config);
 }
 
 static void put(const char *folder, const char *name, const char *text)
