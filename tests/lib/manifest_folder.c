@@ -21,14 +21,7 @@ static void note(enum manifest_news news, const char *message, void *data)
 
 void put(const struct folder *folder, const char *name, const char *content)
 {
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", folder->path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(content, file);
-	assert_int_equal(fclose(file), 0);
+	tempdir_put(folder->path, name, content);
 }
 
 void drop(const struct folder *folder, const char *name)
@@ -43,8 +36,7 @@ int folder_setup(void **state)
 {
 	struct folder *folder = calloc(1, sizeof(*folder));
 
-	snprintf(folder->path, sizeof(folder->path), "/tmp/bulkhead-manifests-XXXXXX");
-	if (!mkdtemp(folder->path))
+	if (tempdir_make(folder->path) < 0)
 		return -1;
 	*state = folder;
 	return manifests_new(folder->path, "default", note, folder, &folder->manifests, NULL);
@@ -53,14 +45,14 @@ int folder_setup(void **state)
 int folder_teardown(void **state)
 {
 	struct folder *folder = *state;
-	char command[128];
+	int r;
 
 	manifests_free(folder->manifests);
 	text_done(&folder->reports);
 	mirror_done(&folder->mirror);
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
+	r = tempdir_remove(folder->path);
 	free(folder);
-	return system(command);
+	return r;
 }
 
 int read_now(struct folder *folder)

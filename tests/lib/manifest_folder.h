@@ -6,9 +6,10 @@
 #include "base/text.h"
 #include "kube/manifests.h"
 #include "lib/mirror.h"
+#include "lib/tempdir.h"
 
 struct folder {
-	char path[64];
+	char path[TEMPDIR_MAX];
 	struct manifests *manifests;
 	struct text reports;
 	unsigned int errors, broken;

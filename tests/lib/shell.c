@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,22 +30,14 @@ const char shell_shop[] = DEPLOYMENT("web", "80") DEPLOYMENT("db", "5432")
 
 void shell_put(const struct shell *shell, const char *name, const char *content)
 {
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", shell->folder, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(content, file);
-	assert_int_equal(fclose(file), 0);
+	tempdir_put(shell->folder, name, content);
 }
 
 int shell_setup(void **state)
 {
 	struct shell *shell = calloc(1, sizeof(*shell));
 
-	snprintf(shell->folder, sizeof(shell->folder), "/tmp/bulkhead-cli-XXXXXX");
-	if (!mkdtemp(shell->folder))
+	if (tempdir_make(shell->folder) < 0)
 		return -1;
 	snprintf(shell->socket, sizeof(shell->socket), "%s/sock", shell->folder);
 	*state = shell;
@@ -56,17 +47,17 @@ int shell_setup(void **state)
 int shell_teardown(void **state)
 {
 	struct shell *shell = *state;
-	char command[128];
+	int r;
 
 	if (shell->daemon > 0) {
 		kill(shell->daemon, SIGKILL);
 		waitpid(shell->daemon, NULL, 0);
 	}
-	snprintf(command, sizeof(command), "rm -rf '%s'", shell->folder);
+	r = tempdir_remove(shell->folder);
 	free(shell->out);
 	free(shell->err);
 	free(shell);
-	return system(command);
+	return r;
 }
 
 void shell_run(struct shell *shell, const char *line)

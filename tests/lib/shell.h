@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "lib/tempdir.h"
+
 /* A folder for manifests and for a pretended daemon's socket, and what the last
  * run printed. */
 struct shell {
-	char folder[64];
+	char folder[TEMPDIR_MAX];
 	char socket[80];
 	char *out;
 	char *err;

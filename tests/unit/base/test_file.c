@@ -13,23 +13,20 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "lib/tempdir.h"
 
-static char folder[64];
+static char folder[TEMPDIR_MAX];
 
 static int start(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/bulkhead-test-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
+	return tempdir_make(folder);
 }
 
 static int stop(void **state)
 {
-	char command[96];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	return system(command) == 0 ? 0 : -1;
+	return tempdir_remove(folder);
 }
 
 static const char *in_folder(const char *name)

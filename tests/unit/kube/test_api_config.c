@@ -13,9 +13,10 @@
 
 #include "base/text.h"
 #include "lib/kubeclient.h"
+#include "lib/tempdir.h"
 
 struct folder {
-	char path[64];
+	char path[TEMPDIR_MAX];
 	struct api_config config;
 	struct err err;
 };
@@ -32,19 +33,14 @@ static char *at(const struct folder *folder, const char *name)
 
 static void put(const struct folder *folder, const char *name, const char *content)
 {
-	FILE *file = fopen(at(folder, name), "w");
-
-	assert_non_null(file);
-	fputs(content, file);
-	assert_int_equal(fclose(file), 0);
+	tempdir_put(folder->path, name, content);
 }
 
 static int setup(void **state)
 {
 	struct folder *folder = calloc(1, sizeof(*folder));
 
-	snprintf(folder->path, sizeof(folder->path), "/tmp/bulkhead-api-XXXXXX");
-	if (!mkdtemp(folder->path))
+	if (tempdir_make(folder->path) < 0)
 		return -1;
 	put(folder, "token", "canary-token\n");
 	put(folder, "ca.crt", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
@@ -57,14 +53,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct folder *folder = *state;
-	char command[128];
+	int r = tempdir_remove(folder->path);
 
 	api_config_done(&folder->config);
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder->path);
-	if (system(command) != 0)
-		return -1;
 	free(folder);
-	return 0;
+	return r;
 }
 
 /* --- in a cluster --- */

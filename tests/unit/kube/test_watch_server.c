@@ -94,10 +94,14 @@ static void put_token(const char *path, const char *token)
 	assert_int_equal(rename(next, path), 0);
 }
 
-static void use_token_file(struct kubeclient *client, const char *path)
+/* The server knows this token, and the client has it from a file. */
+static void token_file(struct kubeclient *client, char *path, const char *token)
 {
 	struct err err;
 
+	close(mkstemp(path));
+	put_token(path, token);
+	apiserver_token(client->server, token);
 	client->config.token_file = strdup(path);
 	if (api_config_refresh(&client->config, &err) < 0)
 		fail_msg("%s", err.msg);
@@ -108,10 +112,7 @@ static void a_401_reads_the_token_again_at_once(void **state)
 	struct kubeclient *client = *state;
 	char path[] = "/tmp/bulkhead-token-XXXXXX";
 
-	close(mkstemp(path));
-	put_token(path, "canary-old\n");
-	apiserver_token(client->server, "canary-old");
-	use_token_file(client, path);
+	token_file(client, path, "canary-old");
 	start_synced(client);
 	put_token(path, "canary-new\n");
 	apiserver_token(client->server, "canary-new");
@@ -126,10 +127,7 @@ static void a_token_that_stays_wrong_is_said_and_the_store_kept(void **state)
 	struct kubeclient *client = *state;
 	char path[] = "/tmp/bulkhead-token-XXXXXX";
 
-	close(mkstemp(path));
-	put_token(path, "canary-old\n");
-	apiserver_token(client->server, "canary-old");
-	use_token_file(client, path);
+	token_file(client, path, "canary-old");
 	start_synced(client);
 	apiserver_token(client->server, "canary-other");
 	put_token(path, "");
@@ -149,10 +147,7 @@ static void a_token_is_read_again_in_time(void **state)
 	struct kubeclient *client = *state;
 	char path[] = "/tmp/bulkhead-token-XXXXXX";
 
-	close(mkstemp(path));
-	put_token(path, "first");
-	apiserver_token(client->server, "first");
-	use_token_file(client, path);
+	token_file(client, path, "first");
 	client->options.timing.refresh = 50;
 	start_synced(client);
 	put_token(path, "second");
