@@ -271,7 +271,7 @@ clean: ## remove everything generated
 	rm -rf $(O)
 
 fmt: ## format what clang-format has a say in
-	clang-format -i $(wildcard src/*/*.[ch] bpf/*.[ch] include/bulkhead/*.h tests/*/*.[ch])
+	clang-format -i $(wildcard src/*/*.[ch] bpf/*.[ch] include/bulkhead/*.h tests/*/*.[ch] tests/unit/*/*.c)
 
 compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear

@@ -109,7 +109,8 @@ static int source_open(struct agent *agent, struct err *err)
 static void objects_hear(struct agent *agent, int until_fd)
 {
 	struct pollfd fds[] = { { .fd = until_fd, .events = POLLIN },
-				{ .fd = agent->cluster ? cluster_fd(agent->cluster) : -1, .events = POLLIN } };
+				{ .fd = agent->cluster ? cluster_fd(agent->cluster) : -1,
+				  .events = POLLIN } };
 
 	do {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)

@@ -10,11 +10,10 @@
 #include "base/log.h"
 
 static const char *const part_names[HEALTH_PARTS] = {
-	[HEALTH_ROOM] = "room",		 [HEALTH_PEERS] = "peers",
-	 [HEALTH_ENFORCE] = "enforcement", [HEALTH_MANIFESTS] = "manifests",
-	[HEALTH_CLUSTER] = "kubernetes", [HEALTH_NODE] = "node",	   [HEALTH_EVENTS] = "events",
-	[HEALTH_STATE] = "state",	 [HEALTH_CONFLIST] = "conflist",   [HEALTH_NETWORK] = "network",
-	[HEALTH_SERVICES] = "services",
+	[HEALTH_ROOM] = "room",		  [HEALTH_PEERS] = "peers",	   [HEALTH_ENFORCE] = "enforcement",
+	[HEALTH_MANIFESTS] = "manifests", [HEALTH_CLUSTER] = "kubernetes", [HEALTH_NODE] = "node",
+	[HEALTH_EVENTS] = "events",	  [HEALTH_STATE] = "state",	   [HEALTH_CONFLIST] = "conflist",
+	[HEALTH_NETWORK] = "network",	  [HEALTH_SERVICES] = "services",
 };
 
 void health_bad(struct health *health, enum health_part part, const char *fmt, ...)

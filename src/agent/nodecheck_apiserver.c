@@ -122,11 +122,12 @@ void check_apiserver(struct nodecheck *check)
 	if (api_probe(&api, "/version", &reply, &err) < 0)
 		return check_say(check, CHECK_FAIL, "apiserver", "report this", "%s", err.msg);
 	if (!reply.status)
-		return check_say(check, CHECK_FAIL, "apiserver",
-				 strstr(reply.what, "certificate")
-					 ? "renew the certificate, or give the CA that signed it; check the clock"
-					 : "check address, network, CA and the clock",
-				 "%s: %s", api.server, reply.what);
+		return check_say(
+			check, CHECK_FAIL, "apiserver",
+			strstr(reply.what, "certificate")
+				? "renew the certificate, or give the CA that signed it; check the clock"
+				: "check address, network, CA and the clock",
+			"%s: %s", api.server, reply.what);
 	check_say(check, CHECK_OK, "apiserver", NULL, "%s answers", api.server);
 	certificate_judge(check, &reply);
 	clock_judge(check, &reply);

@@ -128,9 +128,8 @@ static bool uplink_find(struct nodecheck *check, struct uplink *ret)
 	struct bh_addr addr;
 
 	for (size_t i = 0; i < 2; i++) {
-		if (addr_parse(families[i].far, &addr) < 0 ||
-		    link_way_to(check->ns, &addr, &way, NULL) < 0 || !way.ifindex ||
-		    link_find_index(check->ns, way.ifindex, &ret->link, NULL) < 0)
+		if (addr_parse(families[i].far, &addr) < 0 || link_way_to(check->ns, &addr, &way, NULL) < 0 ||
+		    !way.ifindex || link_find_index(check->ns, way.ifindex, &ret->link, NULL) < 0)
 			continue;
 		ret->overhead = check->config->network.mode == NETWORK_VXLAN ? families[i].overhead : 0;
 		return true;

@@ -163,7 +163,7 @@ static int room_make(struct addrset *set, const struct bh_addr *addr)
 	if (set->chunks[in].n < ADDRSET_CHUNK)
 		return 0;
 	return place_in(set, &set->chunks[in], addr) == ADDRSET_CHUNK ? chunk_insert(set, in + 1, addr)
-								       : chunk_split(set, in);
+								      : chunk_split(set, in);
 }
 
 struct address *addrset_get(struct addrset *set, const struct bh_addr *addr)

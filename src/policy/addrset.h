@@ -17,7 +17,7 @@ struct address;
 /* Pods of one profile hold the address, n of them. There is an address for each pod of
  * the cluster, so its flags stand where they take no room. */
 struct hold {
-	struct profile *profile; /* null: the place is free */
+	struct profile *profile;		  /* null: the place is free */
 	struct hold *next;			  /* of the address */
 	struct hold *profile_next, *profile_prev; /* of the profile */
 	uint32_t n;

@@ -16,10 +16,10 @@ struct endpoint_next {
 struct planner {
 	struct transition *t;
 	struct plan *plan;
-	uint32_t revision;	 /* for the endpoints written now */
-	uint32_t *by_length;	 /* moving regions, longest first, without REGION_REST */
-	bool *region_has_row;	 /* when the plan is over */
-	struct regions regions;	 /* then */
+	uint32_t revision;	/* for the endpoints written now */
+	uint32_t *by_length;	/* moving regions, longest first, without REGION_REST */
+	bool *region_has_row;	/* when the plan is over */
+	struct regions regions; /* then */
 	struct endpoint_next *endpoints;
 	size_t n_endpoints, cap_endpoints;
 	size_t n_verdicts; /* rows at the fullest moment */

@@ -78,9 +78,9 @@ struct state {
 	size_t peers_max;
 	size_t n_unfit;	  /* addresses without a row that they need */
 	bool peers_freed; /* there is room for some of them now */
-	uint64_t fence;	 /* the one that would begin now */
-	uint64_t fenced; /* the last one that is over */
-	uint64_t plan;	 /* number of the last */
+	uint64_t fence;	  /* the one that would begin now */
+	uint64_t fenced;  /* the last one that is over */
+	uint64_t plan;	  /* number of the last */
 	uint32_t last_class;
 	uint32_t revision;
 };

@@ -77,8 +77,8 @@ struct transition {
 	struct move *region_moves;
 	struct moving_addr *addrs; /* in order */
 	size_t n_addrs;
-	size_t n_rooms; /* for rows that bh_peers still has */
-	size_t n_unfit; /* addresses that found none */
+	size_t n_rooms;	      /* for rows that bh_peers still has */
+	size_t n_unfit;	      /* addresses that found none */
 	struct group *groups; /* the first is class BH_PEER_ANY */
 	size_t n_groups, cap_groups;
 	uint32_t *retiring; /* numbers, sorted */

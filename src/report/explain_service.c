@@ -96,10 +96,9 @@ int explain_service(const struct world *world, const struct explain_query *query
 	struct asked asked = { world, query, service, answer ? put_array(answer, "backends") : NULL };
 	struct backends backends;
 	bool good;
-	int r = asked.answers
-			? service_backends(world, service, port, !addr_is_v4(&query->to.addr),
-					   query->from.pod, &backends)
-			: -ENOMEM;
+	int r = asked.answers ? service_backends(world, service, port, !addr_is_v4(&query->to.addr),
+						 query->from.pod, &backends)
+			      : -ENOMEM;
 
 	if (r < 0)
 		return err_set(err, ENOMEM, "the answer");

@@ -99,8 +99,8 @@ static bool addr_is_here(const struct bh_addr *addr, void *data)
 /* As the daemon does it for a folder of manifests. Returns the number of writes. */
 static size_t services_update(struct kernworld *kw, const struct world *world)
 {
-	const struct service_view view = { (const struct pod *const *)world->pods, world->n_pods,
-					   CASE_NODE, addr_is_here, kw };
+	const struct service_view view = { (const struct pod *const *)world->pods, world->n_pods, CASE_NODE,
+					   addr_is_here, kw };
 	struct err err = { .msg = "out of memory" };
 	size_t n = 0;
 	int more = 1;

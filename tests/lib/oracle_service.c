@@ -159,7 +159,8 @@ static bool front_find(struct dial *dial)
 		for (size_t j = 0; j < service->n_ports; j++) {
 			const struct service_port *port = &service->ports[j];
 
-			if (!service_has(service, &dial->query->to.addr) || port->port != dial->query->port || port->proto != dial->query->proto)
+			if (!service_has(service, &dial->query->to.addr) || port->port != dial->query->port ||
+			    port->proto != dial->query->proto)
 				continue;
 			dial->service = service;
 			dial->port = port;

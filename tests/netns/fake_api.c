@@ -93,7 +93,9 @@ static int fault_set(struct apiserver *server, char **words, int n)
 
 static void node_write(struct text *out, size_t i, long version, bool with_kind)
 {
-	text_addf(out, "{%s\"metadata\":{\"name\":\"crowd-%zu\",\"uid\":\"crowd-%zu\",\"resourceVersion\":\"v%ldx\"}}",
+	text_addf(out,
+		  "{%s\"metadata\":{\"name\":\"crowd-%zu\",\"uid\":\"crowd-%zu\",\"resourceVersion\":\"v%"
+		  "ldx\"}}",
 		  with_kind ? "\"kind\":\"Node\",\"apiVersion\":\"v1\"," : "", i, i, version);
 }
 

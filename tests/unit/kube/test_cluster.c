@@ -167,9 +167,9 @@ static void nothing_is_served_before_every_kind_is_known(void **state)
 	apiserver_fault(client->server,
 			(struct apiserver_fault){ .match = "networkpolicies", .times = -1, .status = 403 });
 	kubeclient_start(client);
-	UNTIL(client,
-	      kubeclient_status(client, "pods").synced && kubeclient_status(client, "namespaces").synced &&
-		      kubeclient_status(client, "networkpolicies").degraded);
+	UNTIL(client, kubeclient_status(client, "pods").synced &&
+			      kubeclient_status(client, "namespaces").synced &&
+			      kubeclient_status(client, "networkpolicies").degraded);
 	TURN_FOR(client, 60);
 	assert_false(cluster_synced(client->cluster));
 	assert_int_equal(client->changes, 0);

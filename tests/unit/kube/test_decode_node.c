@@ -52,8 +52,10 @@ static void assert_addr(const struct node *node, size_t i, const char *want)
 static void a_node_is_read_whole(void **state)
 {
 	struct node *node = node_from(
-		"{metadata: {name: n1}, spec: {podCIDR: 10.244.1.0/24, podCIDRs: [10.244.1.0/24, 'fd00:1::/64']},"
-		" status: {addresses: [{type: Hostname, address: n1}, {type: ExternalIP, address: 203.0.113.1},"
+		"{metadata: {name: n1}, spec: {podCIDR: 10.244.1.0/24, podCIDRs: [10.244.1.0/24, "
+		"'fd00:1::/64']},"
+		" status: {addresses: [{type: Hostname, address: n1}, {type: ExternalIP, address: "
+		"203.0.113.1},"
 		" {type: InternalIP, address: 192.0.2.1}, {type: InternalIP, address: '2001:db8::1'}]}}");
 
 	(void)state;
@@ -100,10 +102,9 @@ static void what_a_new_node_lacks_is_no_error(void **state)
 
 static void what_is_there_twice_counts_once(void **state)
 {
-	struct node *node =
-		node_from("{metadata: {name: n1}, spec: {podCIDRs: [10.0.0.0/24, 10.0.0.9/24]},"
-			  " status: {addresses: [{type: ExternalIP, address: 192.0.2.1},"
-			  " {type: InternalIP, address: 192.0.2.1}]}}");
+	struct node *node = node_from("{metadata: {name: n1}, spec: {podCIDRs: [10.0.0.0/24, 10.0.0.9/24]},"
+				      " status: {addresses: [{type: ExternalIP, address: 192.0.2.1},"
+				      " {type: InternalIP, address: 192.0.2.1}]}}");
 
 	(void)state;
 	assert_int_equal(node->n_pod_ranges, 1);
