@@ -17,7 +17,8 @@ int bh_from_pod(struct __sk_buff *skb)
 	struct pass pass = { 0 };
 	int r;
 
-	hand_over(skb, BH_EGRESS);
+	if (is_done(skb, BH_EGRESS))
+		return ACT_NEXT;
 	r = from_pod(skb, &pass);
 	return pass_exit(skb, &pass, r);
 }
@@ -28,7 +29,8 @@ int bh_to_pod(struct __sk_buff *skb)
 	struct pass pass = { 0 };
 	int r;
 
-	hand_over(skb, BH_INGRESS);
+	if (is_done(skb, BH_INGRESS))
+		return ACT_NEXT;
 	r = to_pod(skb, &pass);
 	return pass_exit(skb, &pass, r);
 }

@@ -9,7 +9,7 @@
 #ifndef BPF_HANDOVER_H
 #define BPF_HANDOVER_H
 
-#include "bpf/maps.h"
+#include "bpf/moving.h"
 
 /* Bytes of an old flow record, set before the load; 0: no handover is under way, and
  * the verifier takes the code for it away. */
@@ -17,14 +17,17 @@ const volatile __u32 bh_flows_prev_size SEC(".rodata.handover") = 0;
 
 _Static_assert(sizeof(struct bh_flow) % sizeof(__u64) == 0, "flow_fetch() copies words");
 
-/* Does not return once the next layout's programs judge. */
-static __always_inline void hand_over(struct __sk_buff *skb, __u32 direction)
+/* Has the packet been judged on this very hook? Does not return once the next layout's
+ * programs judge. One test of one word, for packets of ordinary days. */
+static __always_inline bool is_done(struct __sk_buff *skb, __u32 direction)
 {
-	__u32 zero = 0;
-	const struct bh_config *config = bpf_map_lookup_elem(&bh_config, &zero);
+	__u32 flags = flags_now();
 
-	if (config && unlikely(READ_ONCE(config->flags) & BH_CONFIG_HANDED_OVER))
+	if (likely(!(flags & (BH_CONFIG_HANDED_OVER | BH_CONFIG_MOVING))))
+		return false;
+	if (flags & BH_CONFIG_HANDED_OVER)
 		bpf_tail_call_static(skb, &bh_next, direction);
+	return (flags & BH_CONFIG_MOVING) && judged_take(skb, direction);
 }
 
 /* Records only grow at their end, so the old one is the beginning of the new one.

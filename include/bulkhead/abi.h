@@ -120,6 +120,7 @@ enum bh_config_flags {
 	BH_CONFIG_ALLOW_EXT_HEADERS = 1 << 1, /* IPv6 HBH, DestOpt, Routing but RH0/RH2 */
 	BH_CONFIG_ALLOW_ENCAP = 1 << 2,	      /* protocols 4, 41, 47 by port-less rules */
 	BH_CONFIG_KEEP_FLOWS = 1 << 3,	      /* R19's setting: live flows survive a policy change */
+	BH_CONFIG_MOVING = 1 << 29,	      /* an interface may have filters and links: bpf/moving.h */
 	BH_CONFIG_HANDED_OVER = 1 << 30,      /* bh_next has the programs that judge now */
 };
 

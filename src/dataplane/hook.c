@@ -24,7 +24,7 @@ static const struct hook_side tunnel_sides[HOOK_SIDES] = {
 	{ "encap", BH_PROG_ENCAP, BPF_TC_EGRESS, 47 },
 };
 
-static bool clsact_forced(void)
+bool clsact_forced(void)
 {
 	const char *form = getenv("BULKHEAD_HOOK");
 
@@ -32,13 +32,14 @@ static bool clsact_forced(void)
 }
 
 /* Errors that say "this kernel has no TCX", as opposed to "this attempt failed". */
-static bool tcx_missing(int r)
+bool tcx_missing(int r)
 {
 	return r == -EINVAL || r == -EOPNOTSUPP || r == -ENOTSUP;
 }
 
-static int side_attach(const char *root, uint32_t ifindex, const struct hook_side *side,
-		       enum hook_kind *ret_kind, struct err *err)
+/* To stay, and whatever it costs. */
+static int side_attach_slow(const char *root, uint32_t ifindex, const struct hook_side *side,
+			    enum hook_kind *ret_kind, struct err *err)
 {
 	auto_close int prog = pin_open_prog(root, side->prog, err);
 	struct err found = { 0 };
@@ -57,6 +58,40 @@ static int side_attach(const char *root, uint32_t ifindex, const struct hook_sid
 	return clsact_attach(ifindex, side, prog, err);
 }
 
+/* A new link waits for a grace period with the lock of all interfaces held, and pods that
+ * start together would wait for each other; a filter waits for nothing. But links run
+ * before filters, so where others have one, or where our filter finds no place, it is a
+ * link at once. */
+static int side_attach_fast(const char *root, uint32_t ifindex, const struct hook_side *side,
+			    enum hook_kind *ret_kind, struct err *err)
+{
+	auto_close int prog = pin_open_prog(root, side->prog, err);
+	struct err found = { 0 };
+	uint32_t id;
+	int r;
+
+	if (prog < 0)
+		return prog;
+	r = tcx_replace(root, ifindex, side, prog, &found);
+	if (r != -ENOENT) {
+		*ret_kind = HOOK_TCX;
+		return r < 0 ? err_set(err, -r, "%s", found.msg) : 0;
+	}
+	if (clsact_forced() || !tcx_is_used(ifindex, side)) {
+		*ret_kind = HOOK_CLSACT;
+		r = clsact_attach(ifindex, side, prog, &found);
+		/* The daemon may have been moving the interface for an attachment that
+		 * is gone; one of us two sees what the other did. */
+		if (r == 0)
+			return tcx_query(root, ifindex, side, &id, NULL) == 0
+				       ? clsact_detach(ifindex, side, err)
+				       : 0;
+		if (clsact_forced())
+			return err_set(err, -r, "%s", found.msg);
+	}
+	return side_attach_slow(root, ifindex, side, ret_kind, err);
+}
+
 static int sides_detach(const char *root, uint32_t ifindex, const struct hook_side *sides, struct err *err)
 {
 	int first = 0;
@@ -71,11 +106,14 @@ static int sides_detach(const char *root, uint32_t ifindex, const struct hook_si
 	return first;
 }
 
+typedef int side_attach_fn(const char *root, uint32_t ifindex, const struct hook_side *side,
+			   enum hook_kind *ret_kind, struct err *err);
+
 static int sides_attach(const char *root, uint32_t ifindex, const struct hook_side *sides,
-			enum hook_kind *ret_kind, struct err *err)
+			side_attach_fn *attach, enum hook_kind *ret_kind, struct err *err)
 {
 	for (int i = 0; i < HOOK_SIDES; i++) {
-		int r = side_attach(root, ifindex, &sides[i], ret_kind, err);
+		int r = attach(root, ifindex, &sides[i], ret_kind, err);
 
 		if (r < 0) {
 			sides_detach(root, ifindex, sides, NULL);
@@ -89,7 +127,7 @@ int hook_attach_tunnel(const char *root, uint32_t ifindex, struct err *err)
 {
 	enum hook_kind kind;
 
-	return sides_attach(root, ifindex, tunnel_sides, &kind, err);
+	return sides_attach(root, ifindex, tunnel_sides, side_attach_slow, &kind, err);
 }
 
 int hook_detach(const char *root, uint32_t ifindex, struct err *err)
@@ -190,7 +228,7 @@ static int hook_attach_latest(const char *root, uint32_t ifindex, struct err *er
 int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err)
 {
 	enum hook_kind kind = HOOK_NONE;
-	int r = sides_attach(root, ifindex, hook_sides, &kind, err);
+	int r = sides_attach(root, ifindex, hook_sides, side_attach_fast, &kind, err);
 
 	if (r < 0)
 		return r;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two hooks of an endpoint: from_pod (tc ingress of the host side) and
- * to_pod (tc egress). TCX links where the kernel has them, pinned under
- * <root>/links; clsact filters with a fixed handle and priority otherwise. Found
- * by trying. Other people's filters and links are left alone.
+ * to_pod (tc egress), in two forms: clsact filters with a fixed handle and priority,
+ * which are attached at once, and TCX links, pinned under <root>/links, which run
+ * faster but are slow to make. An interface begins with filters and is moved to links
+ * later, where the kernel has them: found by trying. Other people's filters and links
+ * are left alone.
  */
 #ifndef DATAPLANE_HOOK_H
 #define DATAPLANE_HOOK_H
@@ -13,12 +15,28 @@
 
 #include "base/err.h"
 
+struct maps;
+
 enum hook_kind { HOOK_NONE, HOOK_TCX, HOOK_CLSACT };
 
 /* Attaches both pinned programs to `ifindex`; attached already is success. On
  * failure neither stays attached. BULKHEAD_HOOK=clsact in the environment of a
- * test forces the old form. */
+ * test forces filters, for ever. */
 int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err);
+
+/* From filters to links, without a gap and without a packet that is judged twice; also
+ * what a killed one left half done. It takes three or four grace periods, two of them
+ * with the lock of all interfaces held. 0 also when there is nothing to do; -EOPNOTSUPP:
+ * this kernel has no links. The caller is the only one who moves, or writes bh_config. */
+int hook_move(const char *root, struct maps *maps, uint32_t ifindex, struct err *err);
+
+/* Interfaces that a killed daemon was moving keep their links alone: before the
+ * configuration is written or programs are replaced. */
+int hook_settle_all(const char *root, struct err *err);
+
+/* Detaches what is pinned for interfaces that have no endpoint row: they went away, or
+ * were released, while they were moved. */
+int hook_sweep(const char *root, struct maps *maps, struct err *err);
 
 /* Removes ours and their pins; nothing there is success, a vanished interface
  * too. */

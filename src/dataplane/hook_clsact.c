@@ -36,9 +36,7 @@ int clsact_query(uint32_t ifindex, const struct hook_side *side, uint32_t *ret_p
 	return 0;
 }
 
-/* 0 ours, -ENOENT free, -EBUSY someone else's, which we neither replace nor
- * remove. */
-static int clsact_ours(uint32_t ifindex, const struct hook_side *side, struct err *err)
+int clsact_ours(uint32_t ifindex, const struct hook_side *side, struct err *err)
 {
 	char name[LINK_FILTER_NAME_MAX];
 	size_t len = strlen(side->prog);

@@ -48,6 +48,16 @@ static int link_open(const char *path, uint32_t ifindex, uint32_t *ret_prog_id, 
 	return TAKE_FD(fd);
 }
 
+bool tcx_is_used(uint32_t ifindex, const struct hook_side *side)
+{
+	__u32 ids[1] = { 0 }, n = 1, flags = 0;
+
+	/* -ENOSPC: more than one */
+	return bpf_prog_query((int)ifindex, (enum bpf_attach_type)side->attach_type, 0, &flags, ids, &n) < 0
+		       ? errno == ENOSPC
+		       : n > 0;
+}
+
 int tcx_attach(const char *root, uint32_t ifindex, const struct hook_side *side, int prog, struct err *err)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = TCX_FIRST);

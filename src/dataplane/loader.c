@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Order matters: probe before anything is changed, an older layout's handover first,
+ * Order matters: probe before anything is changed, half-done moves ended, an older layout's handover first,
  * maps before programs, configuration before programs are pinned, hooks last. A crash
  * at any point leaves the older programs running on the same maps.
  */
@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "dataplane/bpflog.h"
 #include "dataplane/handover.h"
+#include "dataplane/hook.h"
 #include "dataplane/loader_room.h"
 
 /* The kernel's tick as user space can see it: the coarse clock advances by one
@@ -85,8 +86,9 @@ int loader_run(const char *root, const struct bh_config *config, struct err *err
 	if (config->abi != BH_ABI || config->hz == 0)
 		return err_set(err, EINVAL, "configuration with abi %u and hz %u", config->abi, config->hz);
 	if ((r = loader_probe(err)) < 0 || (r = root_make(root, err)) < 0 ||
-	    (r = pins_lock(root, &lock, err)) < 0 || (r = handover_run(root, config, err)) < 0 ||
-	    (r = current_build(root, config, err)) < 0 || (r = hooks_replace_all(root, err)) < 0)
+	    (r = pins_lock(root, &lock, err)) < 0 || (r = hook_settle_all(root, err)) < 0 ||
+	    (r = handover_run(root, config, err)) < 0 || (r = current_build(root, config, err)) < 0 ||
+	    (r = hooks_replace_all(root, err)) < 0)
 		return r;
 	return sets_remove(root, BH_ABI, err);
 }

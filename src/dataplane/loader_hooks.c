@@ -2,10 +2,9 @@
 /* All hooks of the node: by their pinned links, and clsact filters, which carry no
  * pin, by the endpoint rows. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "dataplane/hook.h"
+#include "dataplane/hook_room.h"
 #include "dataplane/loader_room.h"
 #include "dataplane/maps.h"
 
@@ -15,29 +14,12 @@ static void maps_close(struct maps **maps)
 }
 
 /* An interface that went away meanwhile has nothing to replace. */
-static int linked_hooks_replace(const char *root, struct err *err)
+static int one_replace(const char *root, uint32_t ifindex, void *data, struct err *err)
 {
-	char path[PATH_MAX];
-	int r = pin_path(path, root, PINS_LINKS, "", err);
+	int r = hook_replace(root, ifindex, err);
 
-	if (r < 0)
-		return r;
-
-	cleanup(pin_dir_close) DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	if (!dir)
-		return err_set(err, errno, "reading %s: %s", path, strerror(errno));
-	while ((entry = readdir(dir))) {
-		unsigned long ifindex = strtoul(entry->d_name, NULL, 10);
-
-		if (ifindex == 0)
-			continue;
-		r = hook_replace(root, (uint32_t)ifindex, err);
-		if (r < 0 && r != -ENOENT)
-			return r;
-	}
-	return 0;
+	(void)data;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int endpoint_hooks_replace(const char *root, struct err *err)
@@ -51,8 +33,8 @@ static int endpoint_hooks_replace(const char *root, struct err *err)
 	for (uint32_t slot = 0; slot < BH_ENDPOINTS_MAX; slot++) {
 		if (maps_endpoint_get(maps, slot, &row, NULL) < 0)
 			continue;
-		r = hook_replace(root, row.ifindex, err);
-		if (r < 0 && r != -ENOENT)
+		r = one_replace(root, row.ifindex, NULL, err);
+		if (r < 0)
 			return r;
 	}
 	return 0;
@@ -60,7 +42,7 @@ static int endpoint_hooks_replace(const char *root, struct err *err)
 
 int hooks_replace_all(const char *root, struct err *err)
 {
-	int r = linked_hooks_replace(root, err);
+	int r = links_each(root, one_replace, NULL, err);
 
 	return r < 0 ? r : endpoint_hooks_replace(root, err);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -150,11 +151,24 @@ static int progs_pin(const char *root, struct bpf_object *object, struct err *er
 	return 0;
 }
 
+/* A fresh secret for each load: see bpf/moving.h. */
+static int marks_draw(struct bpf_object *object, struct err *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.marks");
+	__u64 marks[2];
+	int r;
+
+	if (getrandom(marks, sizeof(marks), 0) != sizeof(marks))
+		return err_set(err, EIO, "no random numbers for marks");
+	r = bpf_map__set_initial_value(map, marks, sizeof(marks));
+	return r < 0 ? err_set(err, -r, "setting the marks: %s", strerror(-r)) : 0;
+}
+
 int set_build(const char *root, struct bpf_object *object, const struct bh_config *config, struct err *err)
 {
 	int r = maps_each(root, object, map_reuse, err);
 
-	if (r < 0)
+	if (r < 0 || (r = marks_draw(object, err)) < 0)
 		return r;
 	r = bpf_object__load(object);
 	if (r < 0)

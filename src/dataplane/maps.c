@@ -145,6 +145,18 @@ int maps_config_set(struct maps *maps, const struct bh_config *config, struct er
 	return 0;
 }
 
+int maps_moving_set(struct maps *maps, bool moving, struct err *err)
+{
+	struct bh_config config;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(maps->fd[MAP_CONFIG], &zero, &config) < 0)
+		return err_set(err, errno, "reading %s: %s", BH_MAP_CONFIG, strerror(errno));
+	config.flags &= ~(__u32)BH_CONFIG_MOVING;
+	config.flags |= moving ? BH_CONFIG_MOVING : 0;
+	return maps_config_set(maps, &config, err);
+}
+
 int maps_events_fd(struct maps *maps)
 {
 	return maps->fd[MAP_EVENTS];

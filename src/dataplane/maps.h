@@ -7,6 +7,7 @@
 #include <bulkhead/plan.h>
 #include <bulkhead/reason.h>
 #include <bulkhead/service_plan.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,8 @@ int maps_flows_each(struct maps *maps,
 		    void *data, struct err *err);
 
 int maps_config_set(struct maps *maps, const struct bh_config *config, struct err *err);
+/* BH_CONFIG_MOVING, and nothing else of the configuration. */
+int maps_moving_set(struct maps *maps, bool moving, struct err *err);
 int maps_events_fd(struct maps *maps);
 
 /* Everything the kernel holds, for tables_adopt(). */

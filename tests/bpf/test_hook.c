@@ -37,6 +37,18 @@ static void force_clsact(bool on)
 		unsetenv("BULKHEAD_HOOK");
 }
 
+/* As the daemon does some time after an ADD. */
+static void move(uint32_t ifindex)
+{
+	struct bh_endpoint row = { .ifindex = ifindex };
+	struct err err = { 0 };
+	uint32_t slot;
+
+	assert_int_equal(maps_endpoint_claim(kern->maps, &row, &slot, &err), 0);
+	assert_int_equal(hook_move(KERN_ROOT, kern->maps, ifindex, &err), 0);
+	assert_int_equal(maps_endpoint_release(kern->maps, ifindex, &err), 0);
+}
+
 static void attach_check_detach(enum hook_kind wanted)
 {
 	uint32_t ifindex = fresh_veth();
@@ -47,10 +59,12 @@ static void attach_check_detach(enum hook_kind wanted)
 	assert_int_equal(hook_replace(KERN_ROOT, ifindex, &err), -ENOENT);
 	memset(&err, 0, sizeof(err));
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0);
-	assert_int_equal(err.code, 0); /* what was tried in vain is no error */
-	assert_int_equal(kind, wanted);
+	assert_int_equal(err.code, 0);	     /* what was tried in vain is no error */
+	assert_int_equal(kind, HOOK_CLSACT); /* at once, in any case */
 	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
+	move(ifindex);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0); /* once more */
+	assert_int_equal(kind, wanted);
 	assert_int_equal(hook_replace(KERN_ROOT, ifindex, &err), 0);
 	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
 	assert_int_equal(hook_detach(KERN_ROOT, ifindex, &err), 0);
@@ -84,6 +98,7 @@ static void loading_again_replaces_both_forms_of_hook(void **state)
 	kern_pod_add(kern, "t", 40, BH_EP_ROUTED, &tcx);
 	kern_pod_add(kern, "c", 41, BH_EP_ROUTED, &clsact);
 	assert_int_equal(hook_attach(KERN_ROOT, tcx.ifindex, &kind, &err), 0);
+	assert_int_equal(hook_move(KERN_ROOT, kern->maps, tcx.ifindex, &err), 0);
 	force_clsact(true);
 	assert_int_equal(hook_attach(KERN_ROOT, clsact.ifindex, &kind, &err), 0);
 	force_clsact(false);
@@ -131,6 +146,27 @@ static void somebody_elses_place_is_not_taken(void **state)
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), -EBUSY);
 	force_clsact(false);
 	kern_run("tc filter show dev h%u ingress | grep -q bh_to_pod", serial - 1);
+}
+
+/* Where our filter finds no place, a link does. */
+static void a_taken_place_makes_it_a_link_at_once(void **state)
+{
+	uint32_t ifindex = fresh_veth();
+	enum hook_kind kind;
+	struct err err = { 0 };
+
+	(void)state;
+	kern_run("tc qdisc add dev h%u clsact && tc filter add dev h%u egress prio 1 handle 0xbd bpf da "
+		 "object-pinned " KERN_ROOT "/" PINS_PROGS "/bh_from_pod",
+		 serial - 1, serial - 1);
+	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0);
+	assert_int_equal(kind, HOOK_TCX); /* of the side that was taken */
+	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
+	move(ifindex);
+	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
+	kern_run("tc filter show dev h%u egress | grep -q bh_from_pod", serial - 1);
+	assert_int_equal(hook_detach(KERN_ROOT, ifindex, &err), 0);
+	kern_run("tc filter show dev h%u egress | grep -q bh_from_pod", serial - 1);
 }
 
 static void failed_attach_leaves_neither_side(void **state)
@@ -227,6 +263,14 @@ static void ours_is_first_whoever_came_before(void **state)
 	(void)state;
 	assert_true(link >= 0);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0);
+	assert_int_equal(hook_check(KERN_ROOT, ifindex, &err), 0);
+	first_in_line(ifindex, name);
+	assert_string_equal(name, BH_PROG_FROM_POD);
+	close(link);
+	ifindex = fresh_veth();
+	assert_int_equal(hook_attach(KERN_ROOT, ifindex, &kind, &err), 0);
+	link = bpf_link_create(other, (int)ifindex, (enum bpf_attach_type)46, NULL);
+	move(ifindex);
 	first_in_line(ifindex, name);
 	assert_string_equal(name, BH_PROG_FROM_POD);
 	close(link);
@@ -259,6 +303,7 @@ static void strangers_on_our_hooks_are_told(void **state)
 
 	(void)state;
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, NULL, &err), 0);
+	move(ifindex);
 	assert_int_equal(hook_strangers(ifindex, stranger_count, &seen), 0);
 	assert_int_equal(seen.before + seen.behind, 0);
 	link = bpf_link_create(other, (int)ifindex, (enum bpf_attach_type)46, NULL);
@@ -516,6 +561,7 @@ int main(void)
 		cmocka_unit_test(loading_again_replaces_both_forms_of_hook),
 		cmocka_unit_test(other_filters_are_left_alone),
 		cmocka_unit_test(somebody_elses_place_is_not_taken),
+		cmocka_unit_test(a_taken_place_makes_it_a_link_at_once),
 		cmocka_unit_test(failed_attach_leaves_neither_side),
 		cmocka_unit_test(another_program_in_our_place_is_noticed),
 		cmocka_unit_test(vanished_interface_detaches_in_peace),
