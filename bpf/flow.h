@@ -309,21 +309,25 @@ static __always_inline int flow_insert(const struct bh_flow_key *key, const stru
 	return r == -17 /* EEXIST */ ? 1 : -BH_FLOW_TABLE;
 }
 
-/* Charged to fresh->owner; `flow` is what the key holds, or null. Of a translated
- * connection a dead record may be there even so. A global function, as verdict_ask() is. */
-int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh, __u32 quota);
+/* Puts the record in scratch() there and charges it to its owner; `flow` is what the key
+ * holds, or null. Of a translated connection a dead record may be there even so. A global
+ * function, as verdict_ask() is; before kernel 6.2 a map takes no argument of one as its
+ * key. */
+int flow_put(const struct bh_flow_key *asked, struct bh_flow *flow, __u32 quota);
 
-__noinline int flow_put(const struct bh_flow_key *key, struct bh_flow *flow, const struct bh_flow *fresh,
-			__u32 quota)
+__noinline int flow_put(const struct bh_flow_key *asked, struct bh_flow *flow, __u32 quota)
 {
+	const struct bh_flow *fresh = scratch();
+	struct bh_flow_key key;
 	int r;
 
-	if (!key || !fresh)
+	if (!asked || !fresh)
 		return -BH_FLOW_TABLE;
 	if (flow)
 		return flow_renew(flow, fresh, quota);
-	r = flow_insert(key, fresh, quota);
-	if (r && fresh->nat_kind != BH_NAT_NONE && (flow = flow_find(key)))
+	key = *asked;
+	r = flow_insert(&key, fresh, quota);
+	if (r && fresh->nat_kind != BH_NAT_NONE && (flow = flow_find(&key)))
 		return flow_renew(flow, fresh, quota);
 	return r < 0 ? r : 0; /* faster, with the same connection */
 }
@@ -344,9 +348,9 @@ static __always_inline int flow_write(struct pass *pass, const struct bh_flow_ke
 	fresh->state = state;
 	fresh->expires = pass->now + flow_life(config, pass->pkt.proto, state);
 	flow_fill(fresh, pass, view->src_is_hi, nat_kind);
-	r = flow_put(key, view->flow, fresh, config->flow_quota);
+	r = flow_put(key, view->flow, config->flow_quota);
 	if (unlikely(r == -BH_FLOW_QUOTA) && sweep_if_overdue(pass->now, config->hz))
-		r = flow_put(key, view->flow, fresh, config->flow_quota);
+		r = flow_put(key, view->flow, config->flow_quota);
 	return r;
 }
 

@@ -31,19 +31,14 @@ static __always_inline bool is_done(struct __sk_buff *skb, __u32 direction)
 }
 
 /* Records only grow at their end, so the old one is the beginning of the new one.
- * Put there before it is taken here: whoever misses it in both, looks once more. A
- * global function, for its stack. */
-int flow_fetch(const struct bh_flow_key *key);
-
-__noinline int flow_fetch(const struct bh_flow_key *key)
+ * Put there before it is taken here: whoever misses it in both, looks once more. */
+static __noinline int flow_fetch(const struct bh_flow_key *key)
 {
 	__u32 size = bh_flows_prev_size;
 	struct bh_flow flow = { 0 };
 	const __u64 *prev;
 	long r;
 
-	if (!key)
-		return 0;
 	/* Another CPU was faster. Also, libbpf gives the old table this one's name, and
 	 * whoever goes by names takes the first: the one that is mentioned first. */
 	if (bpf_map_lookup_elem(&bh_flows, key))

@@ -159,7 +159,6 @@ int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, const struct
 __noinline int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, const struct tuple *outer,
 			    const struct tuple *quote, const struct icmp_layout *at)
 {
-	struct bh_addr client;
 	struct tuple to;
 
 	if (!flow || !outer || !quote || !at)
@@ -173,11 +172,10 @@ __noinline int icmp_rewrite(struct __sk_buff *skb, const struct bh_flow *flow, c
 	if (quote_rewrite(skb, quote, &to, &at->quote))
 		return -BH_SERVICE_NAT;
 	/* The error is from whom the client dialled, unless a router sent it. */
-	client = to.src;
-	to = *outer;
-	if (addr_eq(&outer->src, &quote->dst))
-		to.src = flow->nat.addr;
-	to.dst = client;
+	to.dst = to.src;
+	to.src = addr_eq(&outer->src, &quote->dst) ? flow->nat.addr : outer->src;
+	to.sport = outer->sport;
+	to.dport = outer->dport;
 	return packet_rewrite(skb, outer, &to, &at->error) ? -BH_SERVICE_NAT : 0;
 }
 
@@ -196,25 +194,36 @@ static __always_inline int icmp_to_client(struct __sk_buff *skb, struct pass *pa
 	return icmp_rewrite(skb, view->flow, &pass->pkt.tuple, &quote->tuple, &at);
 }
 
+/* In scratch(). */
+struct icmp_work {
+	struct packet quote;
+	struct bh_flow_key key;
+};
+_Static_assert(sizeof(struct icmp_work) <= sizeof(struct bh_scratch), "scratch is too small");
+
 /* The quoted packet went the other way: its destination is the side the error
  * comes from. Never refreshes the flow. */
 static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *pass)
 {
-	struct packet *pkt = &pass->pkt;
-	struct packet quote = { .ethertype = pkt->ethertype };
-	struct bh_flow_key key;
+	const struct packet *pkt = &pass->pkt;
+	struct icmp_work *work = scratch();
+	struct packet *quote = &work->quote;
 	struct flow_view view;
 	struct bh_flow_end *own;
-	int r = quote_parse(skb, &quote, pkt->l4 + sizeof(struct icmp_head));
+	int r;
 
+	if (!work)
+		return -BH_ICMP_ERROR;
+	*quote = (struct packet){ .ethertype = pkt->ethertype };
+	r = quote_parse(skb, quote, pkt->l4 + sizeof(struct icmp_head));
 	if (r < 0)
 		return r;
-	if (!addr_eq(&quote.src, &pkt->dst))
+	if (!addr_eq(&quote->src, &pkt->dst))
 		return -BH_ICMP_ERROR;
-	if (!addr_eq(&quote.dst, &pkt->src) && (pass->direction == BH_EGRESS || !icmp_from_any_router(pkt)))
+	if (!addr_eq(&quote->dst, &pkt->src) && (pass->direction == BH_EGRESS || !icmp_from_any_router(pkt)))
 		return -BH_ICMP_ERROR;
-	view.src_is_hi = flow_key_fill(&key, &quote.tuple);
-	view.flow = flow_find(&key);
+	view.src_is_hi = flow_key_fill(&work->key, &quote->tuple);
+	view.flow = flow_find(&work->key);
 	if (!view.flow || !flow_is_live(view.flow, pass->now) || view.flow->nat_kind == BH_NAT_ALIAS)
 		return -BH_ICMP_ERROR;
 	own = pass->direction == BH_EGRESS ? flow_dst(&view) : flow_src(&view);
@@ -223,7 +232,7 @@ static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *
 	/* Policy moved on and no packet of the flow was judged since. */
 	if (own->revision != pass->own.revision && !(pass->config->flags & BH_CONFIG_KEEP_FLOWS))
 		return -BH_ICMP_ERROR;
-	return view.flow->nat_kind == BH_NAT_REAL ? icmp_to_client(skb, pass, &quote, &view) : 0;
+	return view.flow->nat_kind == BH_NAT_REAL ? icmp_to_client(skb, pass, quote, &view) : 0;
 }
 
 #endif

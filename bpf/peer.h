@@ -8,7 +8,7 @@
 static __always_inline __u32 peer_class(const struct bh_addr *addr)
 {
 	struct bh_prefix_key key = { .len = 128, .addr = *addr };
-	__u32 *class = bpf_map_lookup_elem(&bh_peers, addr);
+	__u32 *class = bpf_map_lookup_elem(&bh_peers, &key.addr);
 
 	if (!class)
 		class = bpf_map_lookup_elem(&bh_prefixes, &key);

@@ -73,10 +73,11 @@ static __always_inline const struct bh_group *group_at(struct service_work *work
  * the order in which user space sorted them. The same search as port_find()'s, for
  * the same reason; a global function, as verdict_ask() is.
  */
-int backend_serves(struct service_work *work);
+int backend_serves(void);
 
-__noinline int backend_serves(struct service_work *work)
+__noinline int backend_serves(void)
 {
+	struct service_work *work = scratch();
 	const struct bh_group *found = NULL;
 	__u32 base = 0;
 
@@ -124,7 +125,7 @@ static __always_inline bool backend_choose(const struct service_ask *ask, struct
 	last = bpf_map_lookup_elem(&bh_affinity, &work->client);
 	if (last && ask->now - last->used <= (__u64)work->service.affinity_s * ask->hz) {
 		work->backend = last->backend;
-		if (backend_serves(work)) {
+		if (backend_serves()) {
 			WRITE_ONCE(last->used, ask->now);
 			return true;
 		}
@@ -173,6 +174,7 @@ enum service_answer {
 static __always_inline int client_port_choose(const struct service_ask *ask, struct service_work *work,
 					      const struct tuple *client, struct tuple *leaves)
 {
+#pragma unroll
 	for (int i = 0; i < SERVICE_PORT_TRIES; i++) {
 		enum tuple_state state = tuple_state(ask, work, client, leaves);
 
@@ -185,7 +187,10 @@ static __always_inline int client_port_choose(const struct service_ask *ask, str
 
 static __always_inline const struct bh_service *service_row(const struct tuple *client)
 {
-	return bpf_map_lookup_elem(&bh_services, &client->dst);
+	struct bh_front front;
+
+	__builtin_memcpy(&front, &client->dst, sizeof(front));
+	return bpf_map_lookup_elem(&bh_services, &front);
 }
 _Static_assert(sizeof(struct tuple) - offsetof(struct tuple, dst) == sizeof(struct bh_front) &&
 		       offsetof(struct tuple, proto) - offsetof(struct tuple, dst) ==
@@ -210,7 +215,7 @@ static __always_inline int service_open(const struct service_ask *ask, struct se
 		return -BH_NO_BACKEND;
 	work->backend.addr = leaves->dst;
 	work->backend.port = leaves->dport;
-	if (has && backend_serves(work))
+	if (has && backend_serves())
 		return SERVICE_KNOWN;
 	if (!backend_choose(ask, work, client))
 		return -BH_NO_BACKEND;
