@@ -34,10 +34,10 @@ bool kubeclient_said(const struct kubeclient *client, const char *words);
 struct cluster_kind_status kubeclient_status(const struct kubeclient *client, const char *kind);
 int64_t kubeclient_now(void);
 
-/* Turns until the condition holds; fails the test after ten seconds. */
+/* Turns until the condition holds; fails the test after half a minute. */
 #define UNTIL(client, condition)                                                                             \
 	do {                                                                                                 \
-		int64_t until_ = kubeclient_now() + 10000;                                                   \
+		int64_t until_ = kubeclient_now() + 30000;                                                   \
 		while (!(condition)) {                                                                       \
 			if (kubeclient_now() > until_)                                                       \
 				fail_msg("never: %s\n%s", #condition,                                        \

@@ -179,10 +179,10 @@ static bool is_said(const struct kubeclient *client, const char *says)
 static void check_bad(const struct bad *bad)
 {
 	/* Short only where it is waited for: a busy machine is silent as well. */
-	struct kubeclient *client = synced_client(bad->fault.silent ? 500 : 5000);
+	struct kubeclient *client = synced_client(bad->fault.silent ? 500 : 30000);
 	time_t start = time(NULL);
 	struct cluster_kind_status status;
-	int64_t until = kubeclient_now() + 10000;
+	int64_t until = kubeclient_now() + 30000;
 
 	provoke(client, bad);
 	while (!is_said(client, bad->says) || !kubeclient_status(client, "pods").degraded) {
@@ -227,7 +227,7 @@ static void what_happens_to_every_watch_is_no_trouble(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct kubeclient *client = synced_client(5000);
+		struct kubeclient *client = synced_client(30000);
 
 		apiserver_say(client->server, "pods", lines[i]);
 		UNTIL(client, kubeclient_said(client, says[i]));
