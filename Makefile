@@ -130,12 +130,15 @@ $(BPF_TESTS): $(O)/%: $(O)/%.o $(O)/libtest.a $(call libs,kube report service po
 bpf-tests: $(BPF_TESTS)
 
 # --- traffic for tests, demo and bench
-TOOLS := $(O)/probe $(O)/beat $(O)/traffic $(O)/daemon-double $(O)/fake-api $(O)/verdicts
+TOOLS := $(O)/probe $(O)/beat $(O)/traffic $(O)/daemon-double $(O)/fake-api $(O)/verdicts \
+	$(O)/hook-steps
 PROBE_FILES := $(wildcard tests/netns/probe*.c)
 $(O)/probe: $(PROBE_FILES:%.c=$(O)/%.o)
 $(O)/beat: $(O)/tests/netns/beat.o
 $(O)/traffic: $(O)/tests/bench/traffic.o
 $(O)/daemon-double: $(O)/tests/netns/daemon_double.o $(call libs,dataplane base)
+$(O)/hook-steps: $(O)/tests/netns/hook_steps.o $(call libs,dataplane base)
+$(O)/hook-steps: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS)) -lm
 $(O)/fake-api: $(O)/tests/netns/fake_api.o $(O)/libtest.a $(call libs,base)
 $(O)/fake-api: TOOL_LIBS = $(shell $(PKG_CONFIG) --libs openssl) -pthread
 $(O)/verdicts: $(O)/tests/netns/verdicts.o $(O)/libtest.a $(call libs,kube policy base)
@@ -215,6 +218,7 @@ bench: all $(O)/packet_bench $(O)/service_bench $(BASELINES) $(TOOLS) | test-dep
 	@$(O)/packet_bench $(O)/tests/bench
 	@$(O)/service_bench
 	@BUILD=$(O) tests/bench/net.sh
+	@BUILD=$(O) tests/bench/cni.sh
 	@$(MAKE) --no-print-directory O=$(O) bench-compile bench-kube
 
 bench-compile: $(O)/compile_bench ## what compiling policies costs, whole and change by change

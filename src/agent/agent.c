@@ -155,6 +155,7 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	if (!agent)
 		return err_set(err, ENOMEM, "out of memory");
 	agent->config = config;
+	agent->mover = (struct mover){ .ask = -1, .answer = -1 };
 	agent->node.fd = agent->network.link_fd = agent->network.nft_fd = -1;
 	agent->started_ms = stamp_now_ms();
 	revisions_init(&agent->revisions);
@@ -208,6 +209,9 @@ struct agent *agent_free(struct agent *agent)
 	event_drop(agent->on_nft);
 	event_drop(agent->on_network);
 	event_drop(agent->on_services);
+	event_drop(agent->on_moved);
+	event_drop(agent->on_rested);
+	mover_stop(&agent->mover);
 	ring_free(agent->ring);
 	agent->store.tell = NULL;
 	store_done(&agent->store);
@@ -261,6 +265,7 @@ int agent_attach(struct agent *agent, struct attachment *attachment, struct err 
 
 	if (old && old->endpoint.ifindex != attachment->endpoint.ifindex)
 		agent_detach(agent, attachment->container_id, attachment->ifname);
+	agent_hooks_touch(agent);
 	attachment->since_ms = stamp_now_ms();
 	r = attachments_put(&agent->attachments, attachment, err);
 	if (r == 0)
@@ -276,6 +281,7 @@ void agent_detach(struct agent *agent, const char *container_id, const char *ifn
 	const struct endpoint *endpoint;
 	struct err err = { 0 };
 
+	agent_hooks_touch(agent);
 	if (!attachment)
 		return;
 	endpoint = &attachment->endpoint;

@@ -19,6 +19,7 @@
 #include "agent/enforce.h"
 #include "agent/health.h"
 #include "agent/metrics.h"
+#include "agent/mover.h"
 #include "agent/network.h"
 #include "agent/node_addrs.h"
 #include "agent/revisions.h"
@@ -55,6 +56,9 @@ struct agent {
 	bool services_lost;    /* they do not know the objects */
 	bool services_touch;   /* pods or addresses here have changed since */
 	bool services_due;     /* Services or their endpoints have */
+	struct mover mover;
+	int64_t touched_ms; /* when a pod last came or went */
+	bool hooks_stay;    /* this kernel has no links */
 	struct metrics metrics;
 	struct drops drops;
 	struct health health;
@@ -71,7 +75,7 @@ struct agent {
 	int64_t recompile_us, recompiled_us; /* how long the last one took, and when it ended */
 	struct event *on_recompile, *on_tidy, *on_fenced, *on_source, *on_reload, *on_address, *on_node,
 		*on_events, *on_second, *on_sweep, *on_term, *on_int, *on_links, *on_nft, *on_network,
-		*on_services;
+		*on_services, *on_moved, *on_rested;
 };
 
 /* Loads the kernel's side, takes over what is there, opens the sockets. */
@@ -119,6 +123,11 @@ void agent_services_tell(struct agent *agent, const struct change *change);
 void agent_services_turn(struct agent *agent);
 void agent_services_tidy(struct agent *agent);
 struct service_view agent_service_view(const struct agent *agent);
+
+/* Hooks are moved to their fast form when nothing else is going on (agent_hooks.c). */
+int agent_hooks_listen(struct agent *agent, struct err *err);
+void agent_hooks_touch(struct agent *agent); /* a pod comes or goes */
+void agent_hooks_turn(struct agent *agent);
 
 /* The network between nodes (agent_network.c). */
 int agent_network_listen(struct agent *agent, struct err *err);

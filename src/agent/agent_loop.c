@@ -304,6 +304,7 @@ static void on_second(evutil_socket_t fd, short what, void *data)
 	else
 		agent->metrics.flows = (uint64_t)r;
 	reconcile_grace(agent);
+	agent_hooks_turn(agent);
 	agent_services_tidy(agent);
 	agent_network_second(agent);
 }
@@ -364,6 +365,7 @@ int agent_listen(struct agent *agent, struct err *err)
 	    !agent->on_node || !agent->on_source || !agent->on_address || !agent->on_events ||
 	    !agent->on_second || !agent->on_sweep || !agent->on_term || !agent->on_int)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");
-	r = agent_services_listen(agent, err);
-	return r < 0 ? r : agent_network_listen(agent, err);
+	if ((r = agent_services_listen(agent, err)) < 0 || (r = agent_hooks_listen(agent, err)) < 0)
+		return r;
+	return agent_network_listen(agent, err);
 }

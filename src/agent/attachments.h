@@ -27,6 +27,7 @@ struct attachment {
 	bool local;		  /* bh_locals knows its addresses */
 	bool grace_over;	  /* BH_EP_GRACE is gone */
 	int64_t since_ms;	  /* CLOCK_MONOTONIC of the registration */
+	int64_t move_ms;	  /* when its hooks may be moved (agent_hooks.c) */
 };
 
 struct attachment *attachment_free(struct attachment *attachment);

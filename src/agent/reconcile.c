@@ -223,9 +223,19 @@ static void sweep_files(struct agent *agent)
 	}
 }
 
+/* Links that were made while their pod left. */
+static void sweep_pins(struct agent *agent)
+{
+	struct err err = { 0 };
+
+	if (hook_sweep(agent->config->pin_root, agent->maps, &err) < 0)
+		log_warn("pinned hooks: %s; trying again", err.msg);
+}
+
 void reconcile_sweep(struct agent *agent)
 {
 	sweep_links(agent);
+	sweep_pins(agent);
 	sweep_unclaimed(agent);
 	sweep_files(agent);
 	if (agent->enforce.synced)

@@ -25,9 +25,9 @@ enum hook_kind { HOOK_NONE, HOOK_TCX, HOOK_CLSACT };
 int hook_attach(const char *root, uint32_t ifindex, enum hook_kind *ret_kind, struct err *err);
 
 /* From filters to links, without a gap and without a packet that is judged twice; also
- * what a killed one left half done. It takes three or four grace periods, two of them
- * with the lock of all interfaces held. 0 also when there is nothing to do; -EOPNOTSUPP:
- * this kernel has no links. The caller is the only one who moves, or writes bh_config. */
+ * what a killed one left half done. It takes four grace periods, two of them with the
+ * lock of all interfaces held. 1: moved; 0: there was nothing to do; -EOPNOTSUPP: this
+ * kernel has no links. The caller is the only one who moves, or writes bh_config. */
 int hook_move(const char *root, struct maps *maps, uint32_t ifindex, struct err *err);
 
 /* Interfaces that a killed daemon was moving keep their links alone: before the

@@ -101,7 +101,7 @@ int hook_move(const char *root, struct maps *maps, uint32_t ifindex, struct err 
 		return err_wrap(err, r, "moving interface %u to links", ifindex);
 	if (fence_or_say(&ignored) == 0)
 		maps_moving_set(maps, false, &ignored);
-	return r < 0 ? -EOPNOTSUPP : 0;
+	return r < 0 ? -EOPNOTSUPP : 1;
 }
 
 int hook_settle(const char *root, uint32_t ifindex, bool *ret_found, struct err *err)

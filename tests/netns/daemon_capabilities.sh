@@ -46,6 +46,7 @@ for hook in tcx clsact; do
 	does "$hook: pods join" eval "pod_add shop web && pod_add shop db"
 	pod_serve shop/db tcp/80 tcp/81 || exit 1
 	check "$hook: policy is enforced" enforced
+	[ $hook = clsact ] || check "$hook: filters become links" wait_for 10 eval '[ "$(ls "$pin_root/links" | wc -l)" = 4 ]'
 	host=$(ip -o link | grep -oE 'bh[0-9a-f]+' | head -n 1)
 	old=$(prog_of "$host")
 	daemon_stop
