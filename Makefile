@@ -197,9 +197,13 @@ NETNS_TESTS := $(filter-out %lib.sh,$(wildcard tests/netns/*.sh))
 # Those that mostly wait, for timeouts and for daemons to come back.
 IDLE_TESTS := $(patsubst %,tests/netns/%.sh,kube_bad_input kube_outage upgrade_kill daemon_kill daemon_sweep)
 
+KERNEL_TESTS := $(wildcard tests/kernel/linux_*.sh)
+test-kernel: all bpf-tests $(TOOLS) | test-deps ## on other kernels, emulated (as root)
+	@BUILD=$(O) BULKHEAD_TEST_TIMEOUT=1800 tests/run.sh $(KERNEL_TESTS)
+
 test: all units bpf-tests $(TOOLS) next $(CLUSTER_IMAGES) | $(O)/.cluster-deps ## everything, as root: units, cases three ways, real pods
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS) $(BPF_TESTS) $(filter-out $(IDLE_TESTS),$(NETNS_TESTS)) \
-		$(CLUSTER_TESTS) --beside $(IDLE_TESTS)
+		$(CLUSTER_TESTS) --beside $(IDLE_TESTS) tests/kernel/linux_6_1.sh
 
 check: units | test-deps ## what needs no root
 	@BUILD=$(O) tests/run.sh tests/rooms.sh $(UNITS)
@@ -281,6 +285,6 @@ compdb: ## compile_commands.json for editors
 	@sh tests/lib/packages.sh bear
 	bear --output compile_commands.json -- $(MAKE) -B all
 
-.PHONY: all help units bpf-tests next bench bench-compile bench-kube deps test-deps test check test-cluster asan demo image image-root shell sizes install fmt clean compdb
+.PHONY: all help units bpf-tests next bench bench-compile bench-kube deps test-deps test check test-cluster test-kernel asan demo image image-root shell sizes install fmt clean compdb
 .DELETE_ON_ERROR:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

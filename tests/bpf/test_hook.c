@@ -107,6 +107,7 @@ static void loading_again_replaces_both_forms_of_hook(void **state)
 	struct err err = { 0 };
 
 	(void)state;
+	tcx_or_skip();
 	kern_pod_add(kern, "t", 40, BH_EP_ROUTED, &tcx);
 	kern_pod_add(kern, "c", 41, BH_EP_ROUTED, &clsact);
 	assert_int_equal(hook_attach(KERN_ROOT, tcx.ifindex, &kind, &err), 0);
@@ -168,6 +169,7 @@ static void a_taken_place_makes_it_a_link_at_once(void **state)
 	struct err err = { 0 };
 
 	(void)state;
+	tcx_or_skip();
 	kern_run("tc qdisc add dev h%u clsact && tc filter add dev h%u egress prio 1 handle 0xbd bpf da "
 		 "object-pinned " KERN_ROOT "/" PINS_PROGS "/bh_from_pod",
 		 serial - 1, serial - 1);

@@ -116,8 +116,9 @@ like() { # name text pattern
 }
 
 # --- waiting
+# Times are for a machine that is not emulated (tests/kernel).
 wait_for() { # seconds command...
-	local deadline=$(($(date +%s%3N) + $1 * 1000))
+	local deadline=$(($(date +%s%3N) + $1 * 1000 * ${BULKHEAD_TEST_PATIENCE:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s%3N)" -lt "$deadline" ] || return 1
