@@ -2,7 +2,12 @@
 #include "cni/leave.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cni/attachment.h"
@@ -12,6 +17,8 @@
 #include "dataplane/hook.h"
 #include "dataplane/link.h"
 #include "dataplane/maps.h"
+
+#define REMOVE_POLL_NS 200000
 
 /* What belongs to the attachment, as far as the kernel confirms it. The state
  * file (if any) only says where to look: interface numbers and names are used
@@ -134,6 +141,54 @@ static int row_release(struct leave *leave, struct err *err)
 	return maps_endpoint_release(leave->maps, leave->ifindex, err);
 }
 
+/* The process that stays until the kernel is done. Nobody may wait for what it holds
+ * open. */
+static void __attribute__((noreturn)) remover_run(struct leave *leave)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct link_ns *own = NULL; /* the other socket's answers are not ours */
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (nothing < 0 || dup2(nothing, fd) < 0)
+			close(fd);
+	}
+	if (leave->lock >= 0)
+		close(leave->lock);
+	_exit(link_ns_open(-1, &own, NULL) < 0 || link_delete(own, leave->delete_link, NULL) < 0);
+}
+
+static bool link_is_gone(uint32_t ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	/* takes no lock, unlike netlink */
+	return !if_indextoname(ifindex, name) && errno == ENXIO;
+}
+
+/* The kernel hides an interface long before it has waited for the last who might use it,
+ * and that we leave to a process of its own: half of a DEL's time or more. From then
+ * on no packet passes and its routes are gone. 0, or -1: it could not be removed so. */
+static int link_remove_soon(struct leave *leave)
+{
+	const struct timespec pause = { .tv_nsec = REMOVE_POLL_NS };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		remover_run(leave);
+	while (pid > 0 && !link_is_gone(leave->delete_link)) {
+		if (waitpid(pid, &status, WNOHANG) != 0)
+			return link_is_gone(leave->delete_link) ? 0 : -1;
+		nanosleep(&pause, NULL);
+	}
+	return pid > 0 ? 0 : -1;
+}
+
+static int link_remove(struct leave *leave, struct err *err)
+{
+	return link_remove_soon(leave) == 0 ? 0 : link_delete(leave->host, leave->delete_link, err);
+}
+
 /* The interface goes before its programs, and where it stays the row goes first:
  * at no moment does a packet pass unjudged. */
 static int kernel_clear(struct leave *leave, struct failure *failure)
@@ -143,7 +198,7 @@ static int kernel_clear(struct leave *leave, struct failure *failure)
 							 : standalone_find(leave, &err);
 
 	if (r == 0 && leave->delete_link)
-		r = link_delete(leave->host, leave->delete_link, &err);
+		r = link_remove(leave, &err);
 	if (r < 0)
 		return failure_from(failure, CODE_LINK, &err, "cannot remove the pod's interface");
 	if (!leave->ifindex)

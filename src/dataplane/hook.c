@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +133,16 @@ int hook_attach_tunnel(const char *root, uint32_t ifindex, struct err *err)
 
 int hook_detach(const char *root, uint32_t ifindex, struct err *err)
 {
+	char name[IF_NAMESIZE];
+
+	/* Asking about filters and links takes the lock of all interfaces, which whoever
+	 * removes this one may hold for a while. */
+	if (!if_indextoname(ifindex, name) && errno == ENXIO) {
+		int from = tcx_unpin(root, ifindex, &hook_sides[0], err);
+		int to = tcx_unpin(root, ifindex, &hook_sides[1], from < 0 ? NULL : err);
+
+		return from < 0 ? from : to;
+	}
 	return sides_detach(root, ifindex, hook_sides, err);
 }
 

@@ -23,6 +23,8 @@ extern const struct hook_side hook_sides[HOOK_SIDES];
 
 int tcx_attach(const char *root, uint32_t ifindex, const struct hook_side *side, int prog, struct err *err);
 int tcx_detach(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err);
+/* Only the pin, of an interface that is gone. */
+int tcx_unpin(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err);
 int tcx_replace(const char *root, uint32_t ifindex, const struct hook_side *side, int prog, struct err *err);
 int tcx_query(const char *root, uint32_t ifindex, const struct hook_side *side, uint32_t *ret_prog_id,
 	      struct err *err);

@@ -81,6 +81,16 @@ int tcx_attach(const char *root, uint32_t ifindex, const struct hook_side *side,
 	return 0;
 }
 
+int tcx_unpin(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)
+{
+	char path[PATH_MAX];
+	int r = link_path(path, root, ifindex, side, err);
+
+	if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+		return err_set(err, errno, "removing the pin %s: %s", path, strerror(errno));
+	return r;
+}
+
 int tcx_detach(const char *root, uint32_t ifindex, const struct hook_side *side, struct err *err)
 {
 	char path[PATH_MAX];
