@@ -74,6 +74,37 @@ static __always_inline bool icmp_from_any_router(const struct packet *pkt)
 	return pkt->icmp_type >= 1 && pkt->icmp_type <= 3;
 }
 
+/* How many errors that quote its flows an endpoint gets in a second, and how many it
+ * sends: whoever knows one flow could flood by them (S8). Two CPUs may begin a second at
+ * once and grant a few more. */
+#define ICMP_ERRORS_S 1000
+
+struct icmp_rate {
+	__u32 since; /* jiffies */
+	__u32 seen;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * BH_ENDPOINTS_MAX);
+	__type(key, __u32);
+	__type(value, struct icmp_rate);
+} bh_icmp_rates SEC(".maps");
+
+static __always_inline int icmp_rate_charge(const struct pass *pass)
+{
+	__u32 index = pass->own.slot * 2 + (pass->direction == BH_EGRESS), now = pass->now;
+	struct icmp_rate *rate = bpf_map_lookup_elem(&bh_icmp_rates, &index);
+
+	if (!rate)
+		return -BH_ICMP_RATE;
+	if (now - READ_ONCE(rate->since) >= pass->config->hz) {
+		WRITE_ONCE(rate->since, now);
+		WRITE_ONCE(rate->seen, 0);
+	}
+	return __sync_fetch_and_add(&rate->seen, 1) < ICMP_ERRORS_S ? 0 : -BH_ICMP_RATE;
+}
+
 struct icmp_layout {
 	struct layout error;
 	struct layout quote;
@@ -232,6 +263,9 @@ static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *
 	/* Policy moved on and no packet of the flow was judged since. */
 	if (own->revision != pass->own.revision && !(pass->config->flags & BH_CONFIG_KEEP_FLOWS))
 		return -BH_ICMP_ERROR;
+	r = icmp_rate_charge(pass);
+	if (r < 0)
+		return r;
 	return view.flow->nat_kind == BH_NAT_REAL ? icmp_to_client(skb, pass, quote, &view) : 0;
 }
 

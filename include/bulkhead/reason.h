@@ -41,7 +41,8 @@
 		  "tunnel packet whose source is in no pod range of the node that sent it")                  \
 	BH_REASON(TUNNEL_RANGE, 30, "tunnel_range", "tunnel packet to no pod range of its receiver")         \
 	BH_REASON(NO_BACKEND, 31, "no_backend", "no endpoint serves this Service now")                       \
-	BH_REASON(SERVICE_NAT, 32, "service_nat", "the Service's translation has no room for this packet")
+	BH_REASON(SERVICE_NAT, 32, "service_nat", "the Service's translation has no room for this packet")   \
+	BH_REASON(ICMP_RATE, 33, "icmp_rate", "more ICMP errors in a second than a pod ever needs")
 
 enum bh_reason {
 #define BH_REASON_ENUM(name, number, label, text) BH_##name = number,

@@ -264,6 +264,34 @@ static void errors_never_refresh_a_flow(void **state)
 	assert_true(after > before);
 }
 
+/* Each endpoint has its own measure, and one for each way. */
+static void a_flood_of_errors_is_cut(void **state)
+{
+	struct frame q = opened(&a, false, next_port++), other = opened(&b, false, next_port++), in, f;
+	int passed = 0;
+
+	(void)state;
+	kern_run("sleep 1.1");
+	/* On a slow machine a second may end meanwhile. */
+	while (passed < 10000 && error_gives(&q, 28, &world, 3, 3, BH_PASS))
+		passed++;
+	assert_in_range(passed, 1000, 9999);
+	assert_true(error_gives(&q, 28, &world, 3, 3, BH_ICMP_RATE));
+	f = error_about(&other, 28, &world, &b.v4, 3, 3);
+	assert_true(kern_to_gives(kern, &b, kern->uplink, &f, BH_PASS));
+	kern_frame_to(&in, &a, &world, &a.v4);
+	frame_udp(&in, 53, 7778);
+	frame_end(&in);
+	assert_true(kern_to_gives(kern, &a, kern->uplink, &in, BH_PASS));
+	kern_frame_from(&f, &a, &a.v4, &world);
+	frame_icmp(&f, 3, 3, 0);
+	frame_bytes(&f, in.data + in.l3, 28);
+	frame_end(&f);
+	assert_true(kern_from_gives(kern, &a, &f, BH_PASS));
+	kern_run("sleep 1.1");
+	assert_true(error_gives(&q, 28, &world, 3, 3, BH_PASS));
+}
+
 static int pods_add(void **state)
 {
 	(void)state;
@@ -289,6 +317,7 @@ int main(void)
 		cmocka_unit_test(pods_errors_quote_what_came_to_them),
 		cmocka_unit_test(errors_stop_with_the_policy_that_allowed_the_flow),
 		cmocka_unit_test(errors_never_refresh_a_flow),
+		cmocka_unit_test(a_flood_of_errors_is_cut),
 	};
 
 	return kern_main(tests);
