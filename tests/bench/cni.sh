@@ -31,6 +31,8 @@ cat >"$scratch/ptp.json" <<END
 "ranges":[[{"subnet":"10.245.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}}
 END
 plugin_bulkhead=$BUILD/bulkhead plugin_ptp=$IPAM_DIR/ptp
+# As it is installed in a cluster: linked into itself, like the other one.
+[ ! -x "$BUILD/bulkhead-static" ] || plugin_bulkhead=$BUILD/bulkhead-static
 
 plugin() { # command who name
 	local program=plugin_$2
