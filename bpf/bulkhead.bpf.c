@@ -15,24 +15,26 @@ SEC("tc")
 int bh_from_pod(struct __sk_buff *skb)
 {
 	struct pass pass = { 0 };
+	__u32 flags = flags_now();
 	int r;
 
-	if (is_done(skb, BH_EGRESS))
+	if (is_done(skb, BH_EGRESS, flags))
 		return ACT_NEXT;
 	r = from_pod(skb, &pass);
-	return pass_exit(skb, &pass, r);
+	return judged(skb, BH_EGRESS, flags, pass_exit(skb, &pass, r));
 }
 
 SEC("tc")
 int bh_to_pod(struct __sk_buff *skb)
 {
 	struct pass pass = { 0 };
+	__u32 flags = flags_now();
 	int r;
 
-	if (is_done(skb, BH_INGRESS))
+	if (is_done(skb, BH_INGRESS, flags))
 		return ACT_NEXT;
 	r = to_pod(skb, &pass);
-	return pass_exit(skb, &pass, r);
+	return judged(skb, BH_INGRESS, flags, pass_exit(skb, &pass, r));
 }
 
 SEC("tc")

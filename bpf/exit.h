@@ -10,7 +10,6 @@
 
 #include "bpf/event.h"
 #include "bpf/frag.h"
-#include "bpf/moving.h"
 #include "bpf/nat.h"
 #include "bpf/reject.h"
 
@@ -56,14 +55,6 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct end *far,
 	return bpf_redirect_peer(far->row->ifindex, 0);
 }
 
-/* To the stack, or to whoever else sits on the hook. */
-static __always_inline int pass_on(struct __sk_buff *skb, const struct pass *pass)
-{
-	if (unlikely(flags_now() & BH_CONFIG_MOVING))
-		judged_mark(skb, pass->direction);
-	return ACT_NEXT;
-}
-
 /* r: 0 or a negative reason. */
 static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, int r)
 {
@@ -74,7 +65,7 @@ static __always_inline int pass_exit(struct __sk_buff *skb, struct pass *pass, i
 	count(pass->own.slot, pass->direction, BH_PASS);
 	if (unlikely(pass->pkt.bits & PKT_FRAG_FIRST))
 		frag_remember(pass);
-	r = may_deliver(pass) ? deliver(skb, &pass->far, pass->far.row == pass->own.row) : pass_on(skb, pass);
+	r = may_deliver(pass) ? deliver(skb, &pass->far, pass->far.row == pass->own.row) : ACT_NEXT;
 	if (unlikely(pass->audited))
 		pass_tell(skb, pass, BH_PASS);
 	return r;

@@ -19,10 +19,8 @@ _Static_assert(sizeof(struct bh_flow) % sizeof(__u64) == 0, "flow_fetch() copies
 
 /* Has the packet been judged on this very hook? Does not return once the next layout's
  * programs judge. One test of one word, for packets of ordinary days. */
-static __always_inline bool is_done(struct __sk_buff *skb, __u32 direction)
+static __always_inline bool is_done(struct __sk_buff *skb, __u32 direction, __u32 flags)
 {
-	__u32 flags = flags_now();
-
 	if (likely(!(flags & (BH_CONFIG_HANDED_OVER | BH_CONFIG_MOVING))))
 		return false;
 	if (flags & BH_CONFIG_HANDED_OVER)

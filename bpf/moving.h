@@ -32,12 +32,16 @@ static __always_inline __u64 mark_of(const struct __sk_buff *skb, __u32 directio
 	return (direction == BH_INGRESS ? bh_marks[BH_INGRESS] : bh_marks[BH_EGRESS]) ^ skb->ifindex;
 }
 
-static __always_inline void judged_mark(struct __sk_buff *skb, __u32 direction)
+/* The last thing done to a packet. `flags`: as they were when it came. */
+static __always_inline int judged(struct __sk_buff *skb, __u32 direction, __u32 flags, int action)
 {
 	__u64 mark = mark_of(skb, direction);
 
-	skb->cb[0] = (__u32)mark;
-	skb->cb[1] = (__u32)(mark >> 32);
+	if (unlikely(flags & BH_CONFIG_MOVING) && action == ACT_NEXT) {
+		skb->cb[0] = (__u32)mark;
+		skb->cb[1] = (__u32)(mark >> 32);
+	}
+	return action;
 }
 
 /* Takes the mark away: it is good for one packet and one program. */
