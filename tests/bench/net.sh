@@ -86,6 +86,8 @@ net_families=4
 printf 'flowQuota: 262144\n' >"$scratch/settings.yaml"
 daemon_start "$manifests" --config "$scratch/settings.yaml" || exit 1
 pod_add bench client && pod_add bench server || exit 1
+# Filters become links when no pod has come for a while (agent_hooks.c).
+[ -n "${BULKHEAD_HOOK:-}" ] || wait_for 20 eval '[ "$(ls "$pin_root/links" | wc -l)" = 4 ]' || exit 1
 ptp_add client >/dev/null || exit 1
 service=10.96.0.10
 declare -A server=([plain]=$(ptp_add server) [bulkhead]=$(pod_addr bench/server 4) [dnat]=$service [service]=$service)
