@@ -21,7 +21,7 @@ int bh_from_pod(struct __sk_buff *skb)
 	if (is_done(skb, BH_EGRESS, flags))
 		return ACT_NEXT;
 	r = from_pod(skb, &pass);
-	return judged(skb, BH_EGRESS, flags, pass_exit(skb, &pass, r));
+	return judged(skb, BH_EGRESS, pass_exit(skb, &pass, r));
 }
 
 SEC("tc")
@@ -34,7 +34,7 @@ int bh_to_pod(struct __sk_buff *skb)
 	if (is_done(skb, BH_INGRESS, flags))
 		return ACT_NEXT;
 	r = to_pod(skb, &pass);
-	return judged(skb, BH_INGRESS, flags, pass_exit(skb, &pass, r));
+	return judged(skb, BH_INGRESS, pass_exit(skb, &pass, r));
 }
 
 SEC("tc")

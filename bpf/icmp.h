@@ -91,14 +91,17 @@ struct {
 	__type(value, struct icmp_rate);
 } bh_icmp_rates SEC(".maps");
 
-static __always_inline int icmp_rate_charge(const struct pass *pass)
+/* `now` in jiffies. A global function, as verdict_ask() is. */
+int icmp_rate_charge(__u32 slot, __u32 direction, __u32 now, __u32 hz);
+
+__noinline int icmp_rate_charge(__u32 slot, __u32 direction, __u32 now, __u32 hz)
 {
-	__u32 index = pass->own.slot * 2 + (pass->direction == BH_EGRESS), now = pass->now;
+	__u32 index = slot * 2 + (direction == BH_EGRESS);
 	struct icmp_rate *rate = bpf_map_lookup_elem(&bh_icmp_rates, &index);
 
 	if (!rate)
 		return -BH_ICMP_RATE;
-	if (now - READ_ONCE(rate->since) >= pass->config->hz) {
+	if (now - READ_ONCE(rate->since) >= hz) {
 		WRITE_ONCE(rate->since, now);
 		WRITE_ONCE(rate->seen, 0);
 	}
@@ -263,7 +266,7 @@ static __always_inline int icmp_error_check(struct __sk_buff *skb, struct pass *
 	/* Policy moved on and no packet of the flow was judged since. */
 	if (own->revision != pass->own.revision && !(pass->config->flags & BH_CONFIG_KEEP_FLOWS))
 		return -BH_ICMP_ERROR;
-	r = icmp_rate_charge(pass);
+	r = icmp_rate_charge(pass->own.slot, pass->direction, pass->now, pass->config->hz);
 	if (r < 0)
 		return r;
 	return view.flow->nat_kind == BH_NAT_REAL ? icmp_to_client(skb, pass, quote, &view) : 0;

@@ -32,12 +32,13 @@ static __always_inline __u64 mark_of(const struct __sk_buff *skb, __u32 directio
 	return (direction == BH_INGRESS ? bh_marks[BH_INGRESS] : bh_marks[BH_EGRESS]) ^ skb->ifindex;
 }
 
-/* The last thing done to a packet. `flags`: as they were when it came. */
-static __always_inline int judged(struct __sk_buff *skb, __u32 direction, __u32 flags, int action)
+/* The last thing done to a packet. The flags are read anew: kept from the beginning, they
+ * would make the verifier follow the whole program twice, and 6.1's gives up. */
+static __always_inline int judged(struct __sk_buff *skb, __u32 direction, int action)
 {
 	__u64 mark = mark_of(skb, direction);
 
-	if (unlikely(flags & BH_CONFIG_MOVING) && action == ACT_NEXT) {
+	if (unlikely(flags_now() & BH_CONFIG_MOVING) && action == ACT_NEXT) {
 		skb->cb[0] = (__u32)mark;
 		skb->cb[1] = (__u32)(mark >> 32);
 	}
