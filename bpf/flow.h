@@ -311,7 +311,7 @@ static __always_inline int flow_insert(const struct bh_flow_key *key, const stru
 
 /* Puts the record in scratch() there and charges it to its owner; `flow` is what the key
  * holds, or null. Of a translated connection a dead record may be there even so. A global
- * function, as verdict_ask() is; before kernel 6.2 a map takes no argument of one as its
+ * function, as verdict_ask() is; in kernel 6.1 a map takes no argument of one as its
  * key. */
 int flow_put(const struct bh_flow_key *asked, struct bh_flow *flow, __u32 quota);
 

@@ -72,21 +72,10 @@ static void attach_check_detach(enum hook_kind wanted)
 	assert_int_equal(hook_detach(KERN_ROOT, ifindex, &err), 0);
 }
 
-/* Kernels before 6.6 have none. */
-static void tcx_or_skip(void)
-{
-	enum hook_kind kind = HOOK_NONE;
-
-	if (hook_probe(&kind, NULL) == 0 && kind == HOOK_TCX)
-		return;
-	print_message("# SKIP this kernel has no TCX\n");
-	skip();
-}
-
 static void tcx_attaches_checks_and_detaches(void **state)
 {
 	(void)state;
-	tcx_or_skip();
+	kern_tcx_or_skip();
 	force_clsact(false);
 	attach_check_detach(HOOK_TCX);
 }
@@ -107,7 +96,7 @@ static void loading_again_replaces_both_forms_of_hook(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	tcx_or_skip();
+	kern_tcx_or_skip();
 	kern_pod_add(kern, "t", 40, BH_EP_ROUTED, &tcx);
 	kern_pod_add(kern, "c", 41, BH_EP_ROUTED, &clsact);
 	assert_int_equal(hook_attach(KERN_ROOT, tcx.ifindex, &kind, &err), 0);
@@ -169,7 +158,7 @@ static void a_taken_place_makes_it_a_link_at_once(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	tcx_or_skip();
+	kern_tcx_or_skip();
 	kern_run("tc qdisc add dev h%u clsact && tc filter add dev h%u egress prio 1 handle 0xbd bpf da "
 		 "object-pinned " KERN_ROOT "/" PINS_PROGS "/bh_from_pod",
 		 serial - 1, serial - 1);
@@ -274,7 +263,7 @@ static void ours_is_first_whoever_came_before(void **state)
 	int other, link;
 
 	(void)state;
-	tcx_or_skip();
+	kern_tcx_or_skip();
 	other = pin_open_prog(KERN_ROOT, BH_PROG_TO_POD, &err);
 	link = bpf_link_create(other, (int)ifindex, (enum bpf_attach_type)46, NULL);
 	assert_true(link >= 0);
@@ -317,7 +306,7 @@ static void strangers_on_our_hooks_are_told(void **state)
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = 1U << 3); /* BPF_F_BEFORE */
 
 	(void)state;
-	tcx_or_skip();
+	kern_tcx_or_skip();
 	other = pin_open_prog(KERN_ROOT, BH_PROG_TO_POD, &err);
 	assert_int_equal(hook_attach(KERN_ROOT, ifindex, NULL, &err), 0);
 	move(ifindex);

@@ -205,27 +205,39 @@ static void errors_about_another_pods_flow_drop(void **state)
 	kern_configure(kern);
 }
 
-static void pods_errors_quote_what_came_to_them(void **state)
+/* A datagram came to the pod. */
+static struct frame came(uint16_t port)
 {
-	struct frame in, f;
+	struct frame in;
 
-	(void)state;
 	kern_frame_to(&in, &a, &world, &a.v4);
-	frame_udp(&in, 53, 7777);
+	frame_udp(&in, 53, port);
 	frame_end(&in);
 	assert_true(kern_to_gives(kern, &a, kern->uplink, &in, BH_PASS));
+	return in;
+}
+
+/* The pod's own error about it. */
+static bool own_error_gives(const struct frame *about, uint8_t code, enum bh_reason reason)
+{
+	struct frame f;
+
 	kern_frame_from(&f, &a, &a.v4, &world);
-	frame_icmp(&f, 3, 3, 0);
-	frame_bytes(&f, in.data + in.l3, 28);
+	frame_icmp(&f, 3, code, 0);
+	frame_bytes(&f, about->data + about->l3, 28);
 	frame_end(&f);
-	assert_true(kern_from_gives(kern, &a, &f, BH_PASS));
+	return kern_from_gives(kern, &a, &f, reason);
+}
+
+static void pods_errors_quote_what_came_to_them(void **state)
+{
+	struct frame in = came(7777);
+
+	(void)state;
+	assert_true(own_error_gives(&in, 3, BH_PASS));
 	/* A pod is no router: it does not speak of what went elsewhere. */
 	memcpy(in.data + in.l3 + 16, b.v4.b + 12, 4);
-	kern_frame_from(&f, &a, &a.v4, &world);
-	frame_icmp(&f, 3, 4, 0);
-	frame_bytes(&f, in.data + in.l3, 28);
-	frame_end(&f);
-	assert_true(kern_from_gives(kern, &a, &f, BH_ICMP_ERROR));
+	assert_true(own_error_gives(&in, 4, BH_ICMP_ERROR));
 }
 
 static void errors_stop_with_the_policy_that_allowed_the_flow(void **state)
@@ -279,15 +291,8 @@ static void a_flood_of_errors_is_cut(void **state)
 	assert_true(error_gives(&q, 28, &world, 3, 3, BH_ICMP_RATE));
 	f = error_about(&other, 28, &world, &b.v4, 3, 3);
 	assert_true(kern_to_gives(kern, &b, kern->uplink, &f, BH_PASS));
-	kern_frame_to(&in, &a, &world, &a.v4);
-	frame_udp(&in, 53, 7778);
-	frame_end(&in);
-	assert_true(kern_to_gives(kern, &a, kern->uplink, &in, BH_PASS));
-	kern_frame_from(&f, &a, &a.v4, &world);
-	frame_icmp(&f, 3, 3, 0);
-	frame_bytes(&f, in.data + in.l3, 28);
-	frame_end(&f);
-	assert_true(kern_from_gives(kern, &a, &f, BH_PASS));
+	in = came(7778);
+	assert_true(own_error_gives(&in, 3, BH_PASS));
 	kern_run("sleep 1.1");
 	assert_true(error_gives(&q, 28, &world, 3, 3, BH_PASS));
 }

@@ -234,6 +234,13 @@ static int flow_forget(const struct bh_flow_key *key, const struct bh_flow *flow
 	return 0;
 }
 
+bool kern_has_tcx(void)
+{
+	enum hook_kind kind = HOOK_NONE;
+
+	return hook_probe(&kind, NULL) == 0 && kind == HOOK_TCX;
+}
+
 void kern_flows_forget(struct kern *kern)
 {
 	struct err err = { 0 };

@@ -76,6 +76,8 @@ void kern_flows_forget(struct kern *kern);
 /* From now on this process runs on one CPU: what the programs keep for each of them
  * is always the same. */
 void kern_one_cpu(void);
+/* Kernels before 6.6 have none. */
+bool kern_has_tcx(void);
 
 /* One frame through a program: its answer. */
 int kern_from_pod(struct kern *kern, const struct kern_pod *pod, const struct frame *f);

@@ -26,6 +26,14 @@ static int pods_drop(void **state)
 	return 0;
 }
 
+static inline void kern_tcx_or_skip(void)
+{
+	if (kern_has_tcx())
+		return;
+	print_message("# SKIP this kernel has no TCX\n");
+	skip();
+}
+
 /* kern_main(tests): main()'s body. pods_add() is the program's own set-up. */
 #define kern_main(tests)                                                                                     \
 	({                                                                                                   \
