@@ -155,7 +155,7 @@ int agent_new(const struct config *config, struct agent **ret_agent, struct err 
 	if (!agent)
 		return err_set(err, ENOMEM, "out of memory");
 	agent->config = config;
-	agent->mover = (struct mover){ .ask = -1, .answer = -1 };
+	agent->move.worker = (struct worker)WORKER_NONE;
 	agent->node.fd = agent->network.link_fd = agent->network.nft_fd = -1;
 	agent->started_ms = stamp_now_ms();
 	revisions_init(&agent->revisions);
@@ -211,7 +211,7 @@ struct agent *agent_free(struct agent *agent)
 	event_drop(agent->on_services);
 	event_drop(agent->on_moved);
 	event_drop(agent->on_rested);
-	mover_stop(&agent->mover);
+	worker_stop(&agent->move.worker);
 	ring_free(agent->ring);
 	agent->store.tell = NULL;
 	store_done(&agent->store);

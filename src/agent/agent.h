@@ -19,11 +19,11 @@
 #include "agent/enforce.h"
 #include "agent/health.h"
 #include "agent/metrics.h"
-#include "agent/mover.h"
 #include "agent/network.h"
 #include "agent/node_addrs.h"
 #include "agent/revisions.h"
 #include "agent/store.h"
+#include "agent/worker.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "dataplane/ring.h"
@@ -56,7 +56,12 @@ struct agent {
 	bool services_lost;    /* they do not know the objects */
 	bool services_touch;   /* pods or addresses here have changed since */
 	bool services_due;     /* Services or their endpoints have */
-	struct mover mover;
+	struct {
+		struct worker worker;
+		uint32_t ifindex; /* under way; 0: none */
+		int result;	  /* of the last one, and why: the worker's until it answers */
+		struct err err;
+	} move;		    /* of an interface's hooks */
 	int64_t touched_ms; /* when a pod last came or went */
 	bool hooks_stay;    /* this kernel has no links */
 	struct metrics metrics;

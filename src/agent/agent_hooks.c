@@ -3,6 +3,7 @@
  * pod has come or gone for a while, one interface after the other with rests, so that an
  * ADD that comes then waits for one of them at most. */
 #include <errno.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/stamp.h"
@@ -46,26 +47,41 @@ static const struct attachment *next_find(const struct agent *agent)
 	return NULL;
 }
 
+/* In the worker: it waits for grace periods, and neither a policy nor an ADD may wait with
+ * it. It touches hooks, and one flag of the configuration, which nobody else writes then. */
+static void move_run(void *data)
+{
+	struct agent *agent = data;
+
+	memset(&agent->move.err, 0, sizeof(agent->move.err));
+	agent->move.result =
+		hook_move(agent->config->pin_root, agent->maps, agent->move.ifindex, &agent->move.err);
+}
+
 void agent_hooks_turn(struct agent *agent)
 {
 	const struct attachment *next;
 
-	if (agent->hooks_stay || agent->mover.ifindex)
+	if (agent->hooks_stay || agent->move.ifindex)
 		return;
 	next = next_find(agent);
-	if (next)
-		mover_ask(&agent->mover, next->endpoint.ifindex);
+	if (!next)
+		return;
+	agent->move.ifindex = next->endpoint.ifindex;
+	worker_ask(&agent->move.worker);
 }
 
 /* Negative: the filters go on judging. */
-static void moved_note(struct agent *agent, uint32_t ifindex, int r, const struct err *err)
+static void moved_note(struct agent *agent)
 {
+	uint32_t ifindex = agent->move.ifindex;
 	struct attachment *attachment = attachments_find_ifindex(&agent->attachments, ifindex);
+	int r = agent->move.result;
 
 	if (r == -EOPNOTSUPP)
 		agent->hooks_stay = true;
 	else if (r < 0)
-		log_warn("hooks of interface %u: %s; trying again in %ds", ifindex, err->msg,
+		log_warn("hooks of interface %u: %s; trying again in %ds", ifindex, agent->move.err.msg,
 			 RETRY_MS / 1000);
 	else if (r > 0)
 		log_debug("hooks of interface %u are links now", ifindex);
@@ -77,15 +93,13 @@ static void on_moved(evutil_socket_t fd, short what, void *data)
 {
 	const struct timeval rest = { .tv_usec = REST_MS * 1000 };
 	struct agent *agent = data;
-	struct err err = { 0 };
-	uint32_t ifindex = 0;
-	int r = mover_answer(&agent->mover, &ifindex, &err);
 
 	(void)fd, (void)what;
-	if (r == -EAGAIN)
+	if (!worker_is_over(&agent->move.worker))
 		return;
-	moved_note(agent, ifindex, r, &err);
-	if (r == 0)
+	moved_note(agent);
+	agent->move.ifindex = 0;
+	if (agent->move.result == 0)
 		agent_hooks_turn(agent);
 	else
 		event_add(agent->on_rested, &rest);
@@ -99,11 +113,11 @@ static void on_rested(evutil_socket_t fd, short what, void *data)
 
 int agent_hooks_listen(struct agent *agent, struct err *err)
 {
-	int r = mover_start(&agent->mover, agent->config->pin_root, agent->maps, err);
+	int r = worker_start(&agent->move.worker, "moving hooks", move_run, agent, err);
 
 	if (r < 0)
 		return r;
-	agent->on_moved = agent_event(agent, agent->mover.answer, EV_READ | EV_PERSIST, on_moved, NULL);
+	agent->on_moved = agent_event(agent, agent->move.worker.answer, EV_READ | EV_PERSIST, on_moved, NULL);
 	agent->on_rested = agent_event(agent, -1, 0, on_rested, NULL);
 	if (!agent->on_moved || !agent->on_rested)
 		return err_set(err, ENOMEM, "events of the loop: out of memory");

@@ -35,18 +35,25 @@ static int adopt(struct enforce *enforce, struct err *err)
 	return r;
 }
 
+static void fence_run(void *data)
+{
+	struct enforce *enforce = data;
+
+	enforce->fence_result = fence();
+}
+
 int enforce_init(struct enforce *enforce, struct maps *maps, struct err *err)
 {
 	int r;
 
-	*enforce = (struct enforce){ .maps = maps, .fencer = { .ask = -1, .answer = -1 } };
-	r = fencer_start(&enforce->fencer, err);
+	*enforce = (struct enforce){ .maps = maps, .fencer = WORKER_NONE };
+	r = worker_start(&enforce->fencer, "fences", fence_run, enforce, err);
 	return r < 0 ? r : adopt(enforce, err);
 }
 
 void enforce_done(struct enforce *enforce)
 {
-	fencer_stop(&enforce->fencer);
+	worker_stop(&enforce->fencer);
 	plan_done(&enforce->plan);
 	enforce->tables = tables_free(enforce->tables);
 }
@@ -179,7 +186,7 @@ static void fence_begin(struct enforce *enforce)
 		return;
 	enforce->fence = tables_fence(enforce->tables);
 	enforce->is_fencing = true;
-	fencer_ask(&enforce->fencer);
+	worker_ask(&enforce->fencer);
 }
 
 bool enforce_is_tidy(const struct enforce *enforce)
@@ -263,7 +270,7 @@ int enforce_run(struct enforce *enforce, const struct store *store, const struct
 
 int enforce_fenced(struct enforce *enforce, struct err *err)
 {
-	int r = fencer_answer(&enforce->fencer), more;
+	int r = worker_is_over(&enforce->fencer) ? enforce->fence_result : -EAGAIN, more;
 
 	if (r < 0 && r != -EAGAIN) {
 		enforce->is_fencing = false;

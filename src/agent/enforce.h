@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "agent/attachments.h"
-#include "agent/fencer.h"
 #include "agent/store.h"
+#include "agent/worker.h"
 #include "base/err.h"
 #include "dataplane/maps.h"
 #include "policy/tables.h"
@@ -31,10 +31,11 @@ struct told {
 struct enforce {
 	struct maps *maps; /* not ours */
 	struct tables *tables;
-	struct fencer fencer;
-	bool adopted; /* the tables know what the kernel holds */
-	bool is_told; /* and the world */
-	bool synced;  /* a first world is in the kernel */
+	struct worker fencer; /* a policy must not wait for the last one's fence */
+	int fence_result;     /* its answer */
+	bool adopted;	      /* the tables know what the kernel holds */
+	bool is_told;	      /* and the world */
+	bool synced;	      /* a first world is in the kernel */
 	bool is_fencing;
 	uint64_t fence;		   /* the number of the one that is out */
 	uint64_t endpoints_serial; /* of the store's endpoints that were told */
