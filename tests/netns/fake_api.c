@@ -16,6 +16,7 @@
  *	cut						watches end
  *	expire|KIND					those of the kind, and only a list helps
  *	compact						only a list would help
+ *	watching|N					"ok" if so many watches are open, or more
  *
  * With a certificate and its key as arguments it speaks TLS.
  */
@@ -134,6 +135,8 @@ static int obey(struct apiserver *server, char **words, int n)
 		apiserver_end_watches(server, true);
 	else if (n == 1 && strcmp(words[0], "compact") == 0)
 		apiserver_compact(server);
+	else if (n == 2 && strcmp(words[0], "watching") == 0)
+		return apiserver_watching(server) >= strtoul(words[1], NULL, 10) ? 0 : -1;
 	else
 		return obey_object(server, words, n);
 	return 0;

@@ -100,6 +100,7 @@ is_well() { readyz_says "^$1: synced.?\$" && grep -q "kubernetes $1: recovered, 
 fresh_start() {
 	: >"$scratch/daemon.log"
 	start || result 1 'the daemon starts' "$(tail -n 5 "$scratch/daemon.log")"
+	wait_for 20 api 'watching|6' || result 1 'it watches every kind'
 	sleep 1.2 # a watch that ends before that is a fault of its own
 }
 provoke() { # kind how what
